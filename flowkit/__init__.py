@@ -1,0 +1,1 @@
+"""flowkit: data and ML flows as classes."""

@@ -1,0 +1,34 @@
+"""A flow class read once into a frozen value: what the graph, the runtime and the CLI work with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowkit.authoring.decorators import FlowDecorator
+from flowkit.authoring.parameters import Parameter
+from flowkit.authoring.steps import StepDef
+
+
+@dataclass(frozen=True, slots=True)
+class FlowDef:
+    """One flow class.
+
+    Attributes:
+        name: Name of the class.
+        cls: The class itself.
+        file: Path of the source file of the class, "" when it has none.
+        doc: The class's docstring.
+        steps: Name to step, in the order of definition (base classes first).
+        parameters: Attribute name to `Parameter`.
+        constants: Class-level values by attribute name; read-only artifacts of every run.
+        decorators: Outermost first.
+    """
+
+    name: str
+    cls: type
+    file: str
+    doc: str
+    steps: Mapping[str, StepDef]
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    decorators: tuple[FlowDecorator, ...] = ()

@@ -1,0 +1,1 @@
+"""Reading runs: flows, runs, steps, tasks, artifacts; needs no user code."""

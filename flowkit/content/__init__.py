@@ -1,0 +1,1 @@
+"""Bytes and values: hashing, the blob format, manifests, and values to buffers and back."""

@@ -1,0 +1,1 @@
+"""Where tasks run: in this process, in forked children, in fresh interpreters."""

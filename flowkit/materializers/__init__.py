@@ -1,0 +1,1 @@
+"""Built-in materializers, one group of types per file."""

@@ -1,0 +1,1 @@
+"""Metadata stores: one schema, one set of statements, a thin adapter per database."""

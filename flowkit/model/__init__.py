@@ -1,0 +1,1 @@
+"""Frozen values that cross borders between processes and layers; standard library only."""

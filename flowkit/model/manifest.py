@@ -1,0 +1,69 @@
+"""The output of one task as one small value: refs to its artifacts, what it read, where it went."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRef:
+    """A reference to one stored value.
+
+    Attributes:
+        digest: SHA-256 (64 hex characters) of the value's root record.
+        materializer: Stored name of what wrote the value and can load it, e.g. "pickle".
+        type: Qualified name of the value's type, e.g. "numpy.ndarray".
+        size: Bytes of the serialized value: root record and buffers.
+        inline: The root record itself when it is small; None when it is a blob of its own.
+    """
+
+    digest: str
+    materializer: str
+    type: str
+    size: int
+    inline: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One observed read: a token such as ``attr:x``, and the digest that was seen.
+
+    ``digest`` is None when the read found nothing (``hasattr``). Tokens: ``attr:NAME``,
+    ``inputs:POSITION:NAME`` in a join, ``input`` (the foreach item), ``index``, ``names``.
+    """
+
+    token: str
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """Where a task went: the argument of its ``self.next``.
+
+    Attributes:
+        targets: Names of the steps that follow.
+        variable: Name of the foreach variable; None when it is no foreach.
+        items: One ref per foreach item; None when it is no foreach.
+        num_parallel: Size of the gang; None when it is none.
+    """
+
+    targets: tuple[str, ...]
+    variable: str | None = None
+    items: tuple[ArtifactRef, ...] | None = None
+    num_parallel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything that a finished attempt hands on; one content-addressed blob.
+
+    Attributes:
+        artifacts: Every artifact visible after the task: inherited and written.
+        written: Names that this task assigned or changed, in that order.
+        reads: What it read of its inputs.
+        next: The transition; None for the end step, failed attempts and the root manifest.
+    """
+
+    artifacts: Mapping[str, ArtifactRef] = field(default_factory=dict)
+    written: tuple[str, ...] = ()
+    reads: tuple[Read, ...] = ()
+    next: Transition | None = None

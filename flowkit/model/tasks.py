@@ -1,0 +1,148 @@
+"""What to run and what came of it: the two messages that cross the border of a process."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flowkit.enums import Cause, Status
+from flowkit.model.manifest import ArtifactRef, Read, Transition
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One level of foreach around a task, outermost first in a `TaskKey`.
+
+    ``item`` refers to the foreach item itself, so a task never loads the whole collection.
+    """
+
+    step: str
+    variable: str | None
+    index: int
+    num_splits: int
+    item: ArtifactRef
+
+
+@dataclass(frozen=True, slots=True)
+class TaskKey:
+    """Where a task stands in its run: its step, the foreach frames around it, its iteration.
+
+    ``iteration`` counts how often a switch step has come back to itself; 0 outside recursion.
+    """
+
+    step: str
+    frames: tuple[Frame, ...] = ()
+    iteration: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """One attempt of one task, ready to be run by a worker in any process.
+
+    Attributes:
+        flow: Name of the flow.
+        run_id: Id of the run within the flow, "1", "2", ...
+        task_id: Id of the task within the run, 1, 2, ...
+        key: Step and foreach frames.
+        is_join: Whether the step receives ``inputs``.
+        inputs: Digests of the manifests of the preceding tasks, in the order of ``inputs``.
+        root: Digest of the manifest of the run's parameters and constants.
+        attempt: 0 for the first attempt.
+        max_attempts: How many attempts the user's policy allows in total.
+        fallback: Whether the body is replaced by ``@catch``'s handler since the process died.
+        gang: Rank and size when the task is one of a gang (``num_parallel``).
+    """
+
+    flow: str
+    run_id: str
+    task_id: int
+    key: TaskKey
+    is_join: bool
+    inputs: tuple[str, ...]
+    root: str
+    attempt: int = 0
+    max_attempts: int = 1
+    fallback: "AttemptError | None" = None
+    gang: "Gang | None" = None
+
+    @property
+    def step(self) -> str:
+        """Name of the step."""
+        return self.key.step
+
+    @property
+    def pathspec(self) -> str:
+        """``Flow/run/step/task``."""
+        return f"{self.flow}/{self.run_id}/{self.key.step}/{self.task_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Gang:
+    """The place of a task among those that ``num_parallel`` starts together."""
+
+    rank: int
+    size: int
+    control_task_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What an executor must know to place and bound one attempt; decision data, never code.
+
+    Attributes:
+        environment: Variables to set before the step's code runs.
+        timeout: Seconds of wall time, counted from the start of the process; None: no limit.
+        cpu: Processors.
+        gpu: Accelerators.
+        memory: Megabytes.
+    """
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timeout: float | None = None
+    cpu: float = 1
+    gpu: float = 0
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptError:
+    """Why an attempt did not succeed, in text only: nobody unpickles an exception to show it.
+
+    Attributes:
+        cause: One of the closed list.
+        message: One sentence for a human.
+        type: Qualified name of the exception's class, "" when there was none.
+        traceback: The user's frames, ready to print; "" when there was no exception.
+        is_charged: Whether the failure counts against the user's retries.
+        is_retryable: False when another attempt can't help (exit code 202).
+    """
+
+    cause: Cause
+    message: str
+    type: str = ""
+    traceback: str = ""
+    is_charged: bool = True
+    is_retryable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """What one attempt gave; success needs exit code 0 and a manifest whose blobs are durable.
+
+    Attributes:
+        spec: The spec that was run.
+        status: SUCCEEDED, FAILED or CACHED.
+        manifest: Digest of the output manifest; None when the attempt left none.
+        next: The transition that the step took; None for the end step and for failures.
+        error: Set when the attempt failed, or when ``@catch`` took its failure.
+        written: The artifacts this attempt assigned, without their inline bytes.
+        reads: What the attempt read from its inputs.
+        origin: Pathspec of the task this result was taken from (resume, cache); None if it ran.
+    """
+
+    spec: TaskSpec
+    status: Status
+    manifest: str | None = None
+    next: Transition | None = None
+    error: AttemptError | None = None
+    written: Mapping[str, ArtifactRef] = field(default_factory=dict)
+    reads: tuple[Read, ...] = ()
+    origin: str | None = None

@@ -1,0 +1,1 @@
+"""Blob stores: memory, local files, S3, and stores that wrap a store."""

@@ -1,0 +1,1 @@
+"""Suites and strategies shipped to users who write stores, executors and materializers."""
