@@ -47,6 +47,8 @@
     ├── FencedError                             exit 75: another driver has taken this run over
     ├── Interrupted                             exit 130 / 143: Ctrl-C, SIGTERM
     └── InternalError                           a bug in flowkit
+
+    ExceptionWrapper                            what a step raised, as text; an artifact
 """
 
 from collections.abc import Sequence
@@ -372,3 +374,22 @@ class InternalError(FlowkitError):
     """A bug in flowkit."""
 
     headline = "Internal error"
+
+
+class ExceptionWrapper(Exception):
+    """What a step raised, kept as text so that reading it never runs the user's code.
+
+    Attributes:
+        exception: The exception's own text.
+        type: Qualified name of its class, "builtins.ValueError".
+        stacktrace: The user's frames as printed; "" when there are none.
+    """
+
+    def __init__(self, exception: str, type_name: str, stacktrace: str = "") -> None:
+        super().__init__(exception, type_name, stacktrace)
+        self.exception = exception
+        self.type = type_name
+        self.stacktrace = stacktrace
+
+    def __str__(self) -> str:
+        return self.stacktrace or f"[no stacktrace]\n{self.type}: {self.exception}"

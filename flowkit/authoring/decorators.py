@@ -4,10 +4,17 @@ A decorator acts at three moments and no other: definition (`FlowDecorator.rewri
 (its fields are frozen data that the runner reads), execution (`StepDecorator.wrap`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flowkit.exceptions import BadStepDecoratorException, DuplicateStepDecoratorException
+from flowkit.exceptions import (
+    BadFlowDecoratorException,
+    BadStepDecoratorException,
+    DuplicateFlowDecoratorException,
+    DuplicateStepDecoratorException,
+    InvalidDecoratorAttribute,
+)
 
 if TYPE_CHECKING:
     from flowkit.authoring.current import TaskContext
@@ -39,6 +46,15 @@ class StepDecorator:
     """The word after ``@`` and in ``--with``; the class's own name when empty."""
     allow_multiple: ClassVar[bool] = False
 
+    def __new__(cls, function: Callable[..., Any] | None = None, /, **attributes: Any) -> Any:
+        """Make a decorator, or decorate at once when used bare: ``@retry`` is ``@retry()``."""
+        _check_attributes(cls, attributes)
+        decorator = super().__new__(cls)
+        if function is None:
+            return decorator
+        decorator.__init__()  # type: ignore[misc] # what follows returns no instance of cls
+        return decorator(function)
+
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Attach this decorator to a step method and return the method."""
         mark = getattr(function, "__flowkit_step__", None)
@@ -58,7 +74,7 @@ class StepDecorator:
         """The decorator's name as users write it."""
         return cls.name or cls.__name__
 
-    def wrap(self, call: Call, task: "TaskContext") -> None:
+    def wrap(self, call: Call, task: "TaskContext") -> None:  # noqa: ARG002 - for subclasses
         """Run the step. The outermost decorator's ``wrap`` is on top; the default only calls."""
         call()
 
@@ -69,6 +85,26 @@ class FlowDecorator:
     name: ClassVar[str] = ""
     allow_multiple: ClassVar[bool] = False
 
+    def __new__(cls, *_: Any, **attributes: Any) -> Any:
+        """Make a decorator."""
+        _check_attributes(cls, attributes)
+        return super().__new__(cls)
+
+    def __call__(self, flow: type) -> type:
+        """Attach this decorator to a flow class and return the class."""
+        described = getattr(flow, "_flowkit_definition", None)
+        if described is None or not isinstance(flow, type):
+            raise BadFlowDecoratorException(
+                f"@{self.title()} must be put on a class derived from FlowSpec, not on {flow!r}"
+            )
+        if not self.allow_multiple and any(type(d) is type(self) for d in described.decorators):
+            raise DuplicateFlowDecoratorException(
+                f"flow '{flow.__name__}' already has a decorator '{self.title()}'"
+            )
+        decorators = (self, *described.decorators)
+        flow._flowkit_definition = replace(described, decorators=decorators)  # type: ignore[attr-defined]  # noqa: SLF001
+        return flow
+
     @classmethod
     def title(cls) -> str:
         """The decorator's name as users write it."""
@@ -77,3 +113,18 @@ class FlowDecorator:
     def rewrite(self, flow: "FlowDef") -> "FlowDef":
         """Return the flow as it shall be; the default changes nothing."""
         return flow
+
+
+def _check_attributes(
+    decorator: "type[StepDecorator | FlowDecorator]", attributes: Mapping[str, Any]
+) -> None:
+    """Raise `InvalidDecoratorAttribute` when a dataclass decorator has no such field."""
+    if "__dataclass_fields__" not in vars(decorator):
+        return
+    legal = [entry.name for entry in fields(decorator)]  # type: ignore[arg-type]
+    unknown = [name for name in attributes if name not in legal]
+    if unknown:
+        raise InvalidDecoratorAttribute(
+            f"decorator '{decorator.title()}' does not support the attribute '{unknown[0]}'; "
+            f"it has: {', '.join(legal) or 'none'}"
+        )

@@ -8,6 +8,7 @@ from flowkit.authoring.decorators import StepDecorator
 from flowkit.exceptions import BadStepDecoratorException
 
 F = TypeVar("F", bound=Callable[..., Any])
+D = TypeVar("D", bound=StepDecorator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class StepDef:
         """The docstring, "" when there is none."""
         return self.function.__doc__ or ""
 
-    def decorator(self, kind: type[StepDecorator]) -> StepDecorator | None:
+    def decorator(self, kind: type[D]) -> D | None:
         """Return the decorator of this kind, if the step has one."""
         return next((deco for deco in self.decorators if isinstance(deco, kind)), None)
 
@@ -83,7 +84,7 @@ def step(
     """
 
     def mark(function: F) -> F:
-        if not callable(function) or isinstance(function, type):
+        if isinstance(function, type | property | staticmethod | classmethod):
             raise BadStepDecoratorException(f"@step can only be put on a method, not {function!r}")
         setattr(function, MARK, StepMark(is_start=start, is_end=end))
         return function

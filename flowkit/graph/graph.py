@@ -17,6 +17,17 @@ class NodeType(StrEnum):
     END = "end"
 
 
+class Tail(StrEnum):
+    """What the last statement of a step is."""
+
+    VALID = "valid"
+    """A ``self.next(...)`` of one of the forms that there are."""
+    MISSING = "missing"
+    """Something else; right for the last step of a flow."""
+    INVALID = "invalid"
+    """A ``self.next(...)`` that can't be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """One step in the graph.
@@ -24,7 +35,7 @@ class Node:
     Attributes:
         name: Name of the step.
         type: START and END for the first and last step, unless the first one is itself a split,
-            foreach or switch, which keeps that type.
+            foreach or switch, which keeps that type. The only step of a flow is an END.
         targets: The steps that may follow, in the order of the source.
         predecessors: The steps that lead here, in the order of definition.
         is_join: Whether the method takes ``inputs``.
@@ -37,10 +48,13 @@ class Node:
         condition: Name of the switch's variable.
         cases: Switch value to step. A key ``config:NAME.KEY`` is looked up at run time.
         matching_join: For a split or foreach: the step that joins its branches.
-        split_parents: The open splits and foreaches around the step, outermost first.
+        split_parents: The open splits and foreaches around the step, outermost first; a join
+            stands outside of the split that it joins.
         is_inside_foreach: Whether one of these is a foreach.
         decorators: Names of the step's decorators.
         is_parallel: Whether the step carries ``@parallel``.
+        tail: What the last statement of the method is.
+        tail_line: Line of that statement.
     """
 
     name: str
@@ -61,6 +75,8 @@ class Node:
     is_inside_foreach: bool = False
     decorators: tuple[str, ...] = ()
     is_parallel: bool = False
+    tail: Tail = Tail.VALID
+    tail_line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +86,13 @@ class Graph:
     Attributes:
         flow: Name of the flow.
         nodes: By name, in the order of definition.
-        start: Name of the first step.
-        end: Name of the last step.
+        start: Name of the first step, "" when there is none.
+        end: Name of the last step, "" when there is none.
         doc: The flow's docstring.
+        file: Path of the flow's source file, "" when it has none.
+        line: Line of the ``class`` in it, 0 when unknown.
+        marked_starts: The steps with ``@step(start=True)``; more than one is a problem.
+        marked_ends: The steps with ``@step(end=True)``.
     """
 
     flow: str
@@ -80,6 +100,10 @@ class Graph:
     start: str
     end: str
     doc: str = ""
+    file: str = ""
+    line: int = 0
+    marked_starts: tuple[str, ...] = ()
+    marked_ends: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Node:
         return self.nodes[name]

@@ -24,6 +24,20 @@ class ArtifactRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """One level of foreach around a task.
+
+    ``item`` refers to the foreach item itself, so a task never loads the whole collection.
+    """
+
+    step: str
+    variable: str | None
+    index: int
+    num_splits: int
+    item: ArtifactRef
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """One observed read: a token such as ``attr:x``, and the digest that was seen.
 
@@ -61,9 +75,13 @@ class Manifest:
         written: Names that this task assigned or changed, in that order.
         reads: What it read of its inputs.
         next: The transition; None for the end step, failed attempts and the root manifest.
+        step: The step whose output this is; "" for the root manifest.
+        frames: The foreach frames around the task, outermost first.
     """
 
     artifacts: Mapping[str, ArtifactRef] = field(default_factory=dict)
     written: tuple[str, ...] = ()
     reads: tuple[Read, ...] = ()
     next: Transition | None = None
+    step: str = ""
+    frames: tuple[Frame, ...] = ()

@@ -44,23 +44,21 @@ def parse_pathspec(text: str, length: int | None = None) -> Pathspec:
     Raises:
         InvalidPathspecError: It has another number of parts, or a part that can't be a name.
     """
-    parts = text.split("/") if isinstance(text, str) else []
+    parts = text.split("/")
     if not 1 <= len(parts) <= len(_FORMS) or (length is not None and len(parts) != length):
         expected = _FORMS[length - 1] if length else _FORMS[-1]
         raise InvalidPathspecError(f"invalid pathspec {text!r}: expected the form '{expected}'")
-    parsers = (check_identifier, check_run_id, check_identifier, check_task_id, check_artifact)
+    flow, run, step, task, artifact = [*parts, None, None, None, None][:5]
     try:
-        values = [parse(part) for parse, part in zip(parsers, parts, strict=False)]
+        return Pathspec(
+            check_identifier(flow or ""),
+            None if run is None else check_run_id(run),
+            None if step is None else check_identifier(step),
+            None if task is None else check_task_id(task),
+            None if artifact is None else check_artifact(artifact),
+        )
     except InvalidNameError as error:
         raise InvalidPathspecError(f"invalid pathspec {text!r}: {error.message}") from None
-    flow, run, step, task, artifact = [*values, None, None, None, None][:5]
-    return Pathspec(
-        str(flow),
-        None if run is None else str(run),
-        None if step is None else str(step),
-        None if task is None else int(task),
-        None if artifact is None else str(artifact),
-    )
 
 
 def check_identifier(name: str) -> str:
@@ -110,8 +108,6 @@ def check_tag(tag: str | bytes) -> str:
             tag = tag.decode("utf-8")
         except UnicodeDecodeError:
             raise TaggingError(f"tag {tag!r} is not UTF-8") from None
-    if not isinstance(tag, str):
-        raise TaggingError(f"a tag must be a string, not {type(tag).__name__}")
     tag = unicodedata.normalize("NFC", tag)
     if not tag or len(tag) > MAX_TAG_LENGTH:
         raise TaggingError(f"a tag must have 1 to {MAX_TAG_LENGTH} characters, not {len(tag)}")

@@ -4,21 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flowkit.enums import Cause, Status
-from flowkit.model.manifest import ArtifactRef, Read, Transition
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One level of foreach around a task, outermost first in a `TaskKey`.
-
-    ``item`` refers to the foreach item itself, so a task never loads the whole collection.
-    """
-
-    step: str
-    variable: str | None
-    index: int
-    num_splits: int
-    item: ArtifactRef
+from flowkit.model.manifest import ArtifactRef, Frame, Read, Transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +132,6 @@ class TaskResult:
     written: Mapping[str, ArtifactRef] = field(default_factory=dict)
     reads: tuple[Read, ...] = ()
     origin: str | None = None
+
+
+__all__ = ["AttemptError", "Frame", "Gang", "Needs", "TaskKey", "TaskResult", "TaskSpec"]

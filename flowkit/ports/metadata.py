@@ -33,12 +33,28 @@ class MetadataWriter(Protocol):
         concurrent writers and aborted transactions.
         """
 
+    def take_over(self, flow: str, run_id: str) -> RunLease:
+        """Return a new lease on a RUNNING run whose driver is dead, with the next epoch.
+
+        Every later write under an older lease of the run is refused. Of several that try at the
+        same time, one gets the run.
+
+        Raises:
+            NotFoundError: There is no such run.
+            ConflictError: Its driver is alive (the message names host, process and since when),
+                somebody else was faster, or the run is in a terminal state.
+        """
+
     def record(
         self, lease: RunLease, ended: Sequence[AttemptOutcome], started: Sequence[NewTask]
     ) -> None:
-        """Commit attempts that have ended, then register those about to start: the commit point.
+        """Register attempts about to start, then commit those that have ended: the commit point.
 
+        An attempt may be in both: one whose result was reused instead of running it.
         All or nothing. Repeating a call whose outcome was unknown changes nothing.
+
+        Raises:
+            InternalError: An attempt ended that was never started, or the run has ended.
         """
 
     def heartbeat(self, lease: RunLease) -> None:
@@ -47,7 +63,8 @@ class MetadataWriter(Protocol):
     def finish_run(self, lease: RunLease, status: Status) -> None:
         """Put the run into a terminal state and give the lease back.
 
-        Attempts that are still RUNNING become CANCELLED.
+        Attempts that are still RUNNING become CANCELLED. A run that has ended under this lease
+        stays as it is.
         """
 
     def change_tags(

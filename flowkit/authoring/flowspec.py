@@ -1,0 +1,241 @@
+"""``FlowSpec``: the class that users derive their flows from."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, ClassVar
+
+from flowkit.authoring.binding import TaskBinding
+from flowkit.authoring.definition import read_definition
+from flowkit.authoring.flowdef import FlowDef
+from flowkit.authoring.steps import is_step
+from flowkit.authoring.transition import read_next
+from flowkit.exceptions import MergeError
+from flowkit.model.pathspec import check_artifact
+
+BINDING = "__flowkit_task__"
+RESERVED = frozenset(
+    {"name", "script_name", "index", "input", "next", "merge_artifacts", "foreach_stack"}
+)
+
+_importing: ContextVar[bool] = ContextVar("flowkit_importing", default=False)
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """While this holds, instantiating a flow class doesn't start the command line.
+
+    A worker imports the flow file, and a file may instantiate its flow without a guard.
+    """
+    token = _importing.set(True)
+    try:
+        yield
+    finally:
+        _importing.reset(token)
+
+
+class FlowSpec:
+    """A flow: a class whose methods marked with ``@step`` are its steps.
+
+    Instantiating it is the program's entry point: the command line is parsed, the command is run
+    and the process exits.
+
+    Args:
+        use_cli: False gives an inert object, for notebooks and tests.
+
+    Example::
+
+        class Hello(FlowSpec):
+            name_of_user = Parameter("user", default="world")
+
+            @step
+            def start(self):
+                self.greeting = f"hello {self.name_of_user}"
+                self.next(self.end)
+
+            @step
+            def end(self):
+                print(self.greeting)
+
+        if __name__ == "__main__":
+            Hello()
+    """
+
+    _flowkit_definition: ClassVar[FlowDef]
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        cls._flowkit_definition = read_definition(cls, FlowSpec)
+
+    def __init__(self, use_cli: bool = True) -> None:
+        if use_cli and not _importing.get():
+            # The one upward edge of authoring: a flow file is a program, and this starts it.
+            from flowkit.cli.main import main  # noqa: PLC0415
+
+            main(type(self))
+
+    @property
+    def name(self) -> str:
+        """Name of the flow."""
+        return type(self).__name__
+
+    @property
+    def script_name(self) -> str:
+        """Base name of the flow's file."""
+        return self._flowkit_definition.file.rpartition("/")[2]
+
+    @property
+    def index(self) -> int | None:
+        """Position of this task in its innermost foreach; None outside one."""
+        task = self._task()
+        return None if task is None else task.index()
+
+    @property
+    def input(self) -> Any:
+        """Item of this task in its innermost foreach; None outside one."""
+        task = self._task()
+        return None if task is None else task.item()
+
+    def foreach_stack(self) -> list[tuple[int, int, Any]]:
+        """Return (index, number of splits, item) of each foreach around, outermost first."""
+        task = self._task()
+        return [] if task is None else task.foreach_stack()
+
+    def next(self, *targets: Any, **keywords: Any) -> None:
+        """Say which step follows; the last statement of every step but the last.
+
+        Forms: ``self.next(self.a)``, ``self.next(self.a, self.b)`` (both, in parallel),
+        ``self.next(self.a, foreach="items")`` (once per item of ``self.items``),
+        ``self.next(self.a, num_parallel=4)`` (a gang), and
+        ``self.next({"x": self.a, "y": self.b}, condition="kind")`` (one of them).
+
+        Raises:
+            InvalidNextException: The call is none of these, or the second one in this step.
+        """
+        task = self._require_task("next")
+        steps = self._flowkit_definition.steps
+        task.set_next(read_next(task.step, steps, targets, keywords))
+
+    def merge_artifacts(
+        self,
+        inputs: Any,
+        exclude: Sequence[str] | None = None,
+        include: Sequence[str] | None = None,
+    ) -> None:
+        """Take over, in a join, every artifact on which the inputs agree.
+
+        Artifacts that this step has already set are left alone.
+
+        Args:
+            inputs: The ``inputs`` of the join.
+            exclude: Names not to take.
+            include: The only names to take.
+
+        Raises:
+            MergeError: This is no join, or both ``exclude`` and ``include`` are given.
+            UnhandledInMergeArtifactsException: Inputs differ; nothing was taken.
+            MissingInMergeArtifactsException: A name in ``include`` is on no input.
+        """
+        task = self._require_task("merge_artifacts")
+        if not task.is_join:
+            raise MergeError("merge_artifacts can only be called in a join step")
+        if exclude and include:
+            raise MergeError("merge_artifacts takes 'exclude' or 'include', not both")
+        task.merge(inputs, tuple(exclude or ()), tuple(include or ()))
+
+    def _task(self) -> TaskBinding | None:
+        task: TaskBinding | None = self.__dict__.get(BINDING)
+        return task
+
+    def _require_task(self, method: str) -> TaskBinding:
+        task = self._task()
+        if task is None:
+            raise RuntimeError(f"self.{method}() works only in a step of a running flow")
+        return task
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the step methods."""
+        return (getattr(self, name) for name in self._flowkit_definition.steps)
+
+    def __getattr__(self, name: str) -> Any:
+        task = self.__dict__.get(BINDING)
+        if task is None or (name.startswith("__") and name.endswith("__")):
+            raise AttributeError(f"Flow {type(self).__name__} has no attribute '{name}'")
+        return task.read(name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not name.startswith("_"):
+            _check_assignable(type(self), name)
+        object.__setattr__(self, name, value)
+        task = self.__dict__.get(BINDING)
+        if task is not None and not name.startswith("_"):
+            task.assigned(name)
+
+    def __delattr__(self, name: str) -> None:
+        task = self._task()
+        was_there = self.__dict__.pop(name, BINDING) is not BINDING
+        was_inherited = task is not None and task.deleted(name)
+        if not was_there and not was_inherited:
+            raise AttributeError(f"Flow {type(self).__name__} has no attribute '{name}'")
+
+    def __str__(self) -> str:
+        task = self._task()
+        if task is None:
+            return f"<flow {type(self).__name__}>"
+        stack = task.foreach_stack()
+        where = f"[{','.join(str(index) for index, _, _ in stack)}]" if stack else ""
+        item = f" (input: {_short(stack[-1][2])})" if stack else ""
+        return f"<flow {type(self).__name__} step {task.step}{where}{item}>"
+
+    __repr__ = __str__
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        raise TypeError(
+            "flows can't be serialized: was self, a method of it or an input of a join assigned to "
+            "an attribute?"
+        )
+
+
+def _check_assignable(flow: type, name: str) -> None:
+    if name in RESERVED:
+        raise AttributeError(f"can't set '{name}': it is a reserved name of FlowSpec")
+    check_artifact(name)
+    on_class = getattr(flow, name, None)
+    if on_class is None and not _is_constant(flow, name):
+        return
+    if isinstance(on_class, property) or (
+        hasattr(type(on_class), "__set__") and not callable(on_class)
+    ):
+        return  # a property or a Parameter decides for itself
+    if is_step(on_class):
+        raise AttributeError(f"can't set '{name}': it is a step of this flow")
+    if callable(on_class) and not isinstance(on_class, type):
+        raise AttributeError(f"can't set '{name}': it is a method of this flow")  # noqa: TRY004
+    raise AttributeError(
+        f"can't set '{name}': Flow level attributes and Parameters are not modifiable"
+    )
+
+
+def _is_constant(flow: type, name: str) -> bool:
+    return any(name in vars(base) for base in flow.__mro__)
+
+
+def _short(value: object, length: int = 20) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a user's __repr__ may raise anything
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def definition(flow: type[FlowSpec]) -> FlowDef:
+    """Return the frozen description of a flow class, as its decorators left it."""
+    described: FlowDef = flow._flowkit_definition  # noqa: SLF001 - its own module
+    for decorator in described.decorators:
+        described = decorator.rewrite(described)
+    return described
+
+
+def public_names(names: Iterable[str]) -> list[str]:
+    """Return the names that users see, without private and internal ones."""
+    return sorted(name for name in names if not name.startswith("_"))

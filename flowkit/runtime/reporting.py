@@ -1,0 +1,85 @@
+"""What happens in a run, told: lines to the run's log and events to the listeners."""
+
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+
+from flowkit.content.loglines import StreamCapture
+from flowkit.content.runlog import LogStream, RunLogWriter
+from flowkit.model.events import Notice, RunEvent, TaskLines, TaskOutput
+from flowkit.model.tasks import TaskSpec
+from flowkit.ports.listener import Listener
+
+_STREAMS = {"stdout": LogStream.STDOUT, "stderr": LogStream.STDERR}
+
+
+class Reporter:
+    """Appends the output of tasks to the run's log and passes events on to listeners.
+
+    Args:
+        log: The run's log file.
+        listeners: Told of every event; one that raises is reported once and dropped.
+        max_log_size: Megabytes kept of each stream of an attempt.
+    """
+
+    def __init__(
+        self, log: RunLogWriter, listeners: Sequence[Listener], max_log_size: float = 10
+    ) -> None:
+        self._log = log
+        self._listeners = list(listeners)
+        self._max_bytes = int(max_log_size * 1_000_000)
+        self._captures: dict[tuple[int, str], StreamCapture] = {}
+        self._starts: dict[int, int] = {}
+
+    def tell(self, event: RunEvent) -> None:
+        """Pass an event on to every listener."""
+        for listener in list(self._listeners):
+            # One of the three places that catch everything: a listener can't change the run.
+            try:
+                listener(event)
+            except Exception:  # noqa: BLE001
+                self._listeners.remove(listener)
+                sys.stderr.write(f"a listener failed and is not called any more: {listener!r}\n")
+                traceback.print_exc()
+
+    def started(self, spec: TaskSpec) -> None:
+        """Take note of where the log of an attempt begins."""
+        self._starts[spec.task_id] = self._log.position
+
+    def output(self, event: TaskOutput) -> None:
+        """Log what a task wrote, and tell its whole lines."""
+        key = (event.spec.task_id, event.stream)
+        if key not in self._captures:
+            self._captures[key] = StreamCapture(self._max_bytes)
+        self._keep(event.spec, event.stream, *self._captures[key].feed(event.data))
+
+    def note(self, spec: TaskSpec, message: str) -> None:
+        """Log a sentence about a task and tell it."""
+        self._log.append(
+            spec.task_id, spec.attempt, LogStream.NOTES, f"{message}\n".encode(), _now()
+        )
+        self.tell(Notice(message, spec))
+
+    def ended(self, spec: TaskSpec) -> tuple[int, int]:
+        """Finish the log of an attempt and return where it begins and ends in the file."""
+        for stream in _STREAMS:
+            capture = self._captures.pop((spec.task_id, stream), None)
+            if capture is not None:
+                self._keep(spec, stream, *capture.close())
+        start = self._starts.pop(spec.task_id, self._log.position)
+        return start, self._log.position
+
+    def flush(self) -> None:
+        """Make what was logged readable for others."""
+        self._log.flush()
+
+    def _keep(self, spec: TaskSpec, stream: str, lines: Sequence[str], kept: bytes) -> None:
+        if kept:
+            self._log.append(spec.task_id, spec.attempt, _STREAMS[stream], kept, _now())
+        if lines:
+            self.tell(TaskLines(spec, stream, lines))
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

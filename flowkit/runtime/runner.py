@@ -1,0 +1,313 @@
+"""The runner: hands specs to the executor, commits what comes back, feeds the scheduler."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from flowkit.enums import Cause, Status
+from flowkit.exceptions import Interrupted
+from flowkit.model.events import (
+    RunEnded,
+    TaskEnded,
+    TaskOutput,
+    TaskQueued,
+    TaskStarted,
+)
+from flowkit.model.records import AttemptOutcome, NewTask, RunLease
+from flowkit.model.tasks import AttemptError, Needs, TaskResult, TaskSpec
+from flowkit.ports.executor import Executor
+from flowkit.ports.metadata import MetadataWriter
+from flowkit.runtime.reporting import Reporter
+from flowkit.runtime.reuse import NoReuse, ResultCache
+from flowkit.runtime.scheduler import Scheduler
+
+HEARTBEAT = 10.0
+"""Seconds between signs of life in the metadata."""
+LONGEST_WAIT = 0.5
+"""Seconds the executor is waited for at most, so that an interruption is noticed soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the user decided about how tasks are run; plain data.
+
+    Attributes:
+        max_workers: How many tasks run at once.
+        needs: What each step's attempts need; `Needs()` for those not named.
+        retry_delay: Seconds to wait before an attempt, by step and number of the attempt.
+    """
+
+    max_workers: int = 16
+    needs: Mapping[str, Needs] = field(default_factory=dict)
+    retry_delay: Callable[[str, int], float] = lambda _step, _attempt: 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Active:
+    """An attempt that the executor has."""
+
+    spec: TaskSpec
+    began_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """An attempt to be committed; ``new`` is set for a reused task, which has no row yet."""
+
+    result: TaskResult
+    outcome: AttemptOutcome
+    new: NewTask | None = None
+    will_retry: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long the attempt took."""
+        return (self.outcome.finished_at - self.outcome.started_at) / 1e6
+
+
+class Runner:
+    """Drives one run from its first task to its terminal state.
+
+    Args:
+        lease: The right to write to the run.
+        scheduler: Knows what comes next.
+        metadata: Where results are committed.
+        executor: Where tasks run.
+        reporter: Log and listeners.
+        policy: The user's decisions.
+        reuse: Asked for an equal result before anything is run.
+    """
+
+    def __init__(  # noqa: PLR0913 - the one place where everything comes together
+        self,
+        lease: RunLease,
+        scheduler: Scheduler,
+        *,
+        metadata: MetadataWriter,
+        executor: Executor,
+        reporter: Reporter,
+        policy: Policy,
+        reuse: ResultCache | None = None,
+    ) -> None:
+        self._lease = lease
+        self._scheduler = scheduler
+        self._metadata = metadata
+        self._executor = executor
+        self._reporter = reporter
+        self._policy = policy
+        self._reuse = reuse or NoReuse()
+        self._queue: deque[TaskSpec] = deque()
+        self._delayed: list[tuple[float, TaskSpec]] = []
+        self._ended: list[_Ended] = []
+        self._queued: list[TaskSpec] = []
+        self._active: dict[int, _Active] = {}
+        self._reused = 0
+        self._tasks = 0
+        self._last_sign = time.monotonic()
+        self._signal: int | None = None
+        self._woken = threading.Event()
+
+    def interrupt(self, signal_number: int) -> None:
+        """Ask the run to stop; safe to call from a signal handler."""
+        self._signal = signal_number
+        self._woken.set()
+
+    def run(self) -> RunEnded:
+        """Run until nothing is left and return how it ended.
+
+        Raises:
+            Interrupted: `interrupt` was called; every task is dead and the run is CANCELLED.
+            FencedError: Another driver has taken the run over.
+        """
+        began = time.monotonic()
+        try:
+            for spec in self._scheduler.start():
+                self._schedule(self._enqueue(spec))
+            self._commit()
+            while self._scheduler.outcome is None:
+                self._turn()
+        except Interrupted:
+            self._stop_active("the run was interrupted")
+            self._end(Status.CANCELLED, began)
+            raise
+        self._stop_active("the run has failed")
+        return self._end(self._scheduler.outcome.status, began)
+
+    def _end(self, status: Status, began: float) -> RunEnded:
+        self._reporter.flush()
+        self._metadata.finish_run(self._lease, status)
+        outcome = self._scheduler.outcome
+        ended = RunEnded(
+            flow=self._lease.flow,
+            run_id=self._lease.run_id,
+            status=status,
+            seconds=time.monotonic() - began,
+            failed=outcome.failed if outcome else None,
+            error=outcome.error if outcome else None,
+            tasks=self._tasks,
+            reused=self._reused,
+        )
+        self._reporter.tell(ended)
+        return ended
+
+    # --- one turn of the loop ---------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        """Wait for events, then commit what has ended with what starts, in one transaction."""
+        if self._signal is not None:
+            raise Interrupted(f"interrupted by signal {self._signal}", self._signal)
+        self._schedule(self._poll())
+        self._commit()
+        self._sign_of_life()
+
+    def _poll(self) -> list[_Ended]:
+        if not self._active:
+            if self._delayed:
+                self._woken.wait(self._longest_wait())
+            return []
+        ended = []
+        for event in self._executor.poll(self._longest_wait()):
+            if isinstance(event, TaskOutput):
+                self._reporter.output(event)
+            elif isinstance(event, TaskStarted):
+                self._reporter.tell(event)
+            else:
+                ended.append(self._received(event.result))
+        self._reporter.flush()
+        return ended
+
+    def _longest_wait(self) -> float:
+        now = time.monotonic()
+        due = min((at for at, _ in self._delayed), default=now + LONGEST_WAIT)
+        return max(0.0, min(LONGEST_WAIT, due - now))
+
+    def _schedule(self, ended: Sequence[_Ended]) -> None:
+        """Feed results to the scheduler; what can be reused counts as ended at once."""
+        pending = deque(ended)
+        while pending:
+            entry = pending.popleft()
+            spec = entry.result.spec
+            following = self._scheduler.finished(entry.result)
+            retries = [after for after in following if after.task_id == spec.task_id]
+            self._ended.append(replace(entry, will_retry=bool(retries)))
+            self._delay(retries)
+            for after in following:
+                if after.task_id != spec.task_id:
+                    pending.extend(self._enqueue(after))
+
+    def _enqueue(self, spec: TaskSpec) -> list[_Ended]:
+        """Queue a new task, or return its result when there is an equal one to reuse."""
+        self._tasks += 1
+        reused = self._reuse.find(spec)
+        if reused is None:
+            self._queue.append(spec)
+            self._queued.append(spec)
+            return []
+        self._reused += 1
+        return [_Ended(reused, _outcome(reused, _now(), (0, 0)), self._new(spec))]
+
+    def _commit(self) -> None:
+        """Commit, then tell, then submit: nothing is acknowledged before it is durable."""
+        ended, queued = self._ended, self._queued
+        self._ended, self._queued = [], []
+        started = self._ready() if self._scheduler.outcome is None else []
+        if ended or started:
+            reused = [entry.new for entry in ended if entry.new is not None]
+            new = [*reused, *(self._new(spec) for spec in started)]
+            self._metadata.record(self._lease, [entry.outcome for entry in ended], new)
+        for entry in ended:
+            self._reporter.tell(TaskEnded(entry.result, entry.seconds, entry.will_retry))
+        for spec in queued:
+            frames = spec.key.frames
+            self._reporter.tell(TaskQueued(spec, frames[-1].num_splits if frames else None))
+        for spec in started:
+            self._active[spec.task_id] = _Active(spec, _now())
+            self._reporter.started(spec)
+            self._executor.submit(spec, self._policy.needs.get(spec.step, Needs()))
+
+    def _ready(self) -> list[TaskSpec]:
+        """Take from the queue what may start now."""
+        now = time.monotonic()
+        for entry in [entry for entry in self._delayed if entry[0] <= now]:
+            self._delayed.remove(entry)
+            self._queue.append(entry[1])
+        room = self._policy.max_workers - len(self._active)
+        return [self._queue.popleft() for _ in range(min(room, len(self._queue)))]
+
+    def _delay(self, specs: Sequence[TaskSpec]) -> None:
+        for spec in specs:
+            wait = self._policy.retry_delay(spec.step, spec.attempt)
+            if wait > 0:
+                self._delayed.append((time.monotonic() + wait, spec))
+            else:
+                self._queue.appendleft(spec)
+
+    def _new(self, spec: TaskSpec) -> NewTask:
+        return NewTask(
+            task_id=spec.task_id,
+            step=spec.step,
+            attempt=spec.attempt,
+            frames=spec.key.frames,
+            iteration=spec.key.iteration,
+            inputs=self._scheduler.inputs_of(spec.task_id),
+            gang_rank=spec.gang.rank if spec.gang else None,
+        )
+
+    def _received(self, result: TaskResult) -> _Ended:
+        spec = result.spec
+        active = self._active.pop(spec.task_id)
+        if result.error is not None and result.error.cause not in (Cause.EXCEPTION, Cause.ARTIFACT):
+            self._reporter.note(spec, result.error.message)
+        return _Ended(result, _outcome(result, active.began_at, self._reporter.ended(spec)))
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    def _stop_active(self, reason: str) -> None:
+        """Cancel what still runs, wait until it is dead, and commit what became of it."""
+        for task_id in self._active:
+            self._executor.cancel(task_id)
+        while self._active:
+            for entry in self._poll():
+                self._ended.append(replace(entry, outcome=_cancelled(entry.outcome, reason)))
+            self._commit()
+            self._sign_of_life()
+
+    def _sign_of_life(self) -> None:
+        now = time.monotonic()
+        if now - self._last_sign >= HEARTBEAT:
+            self._metadata.heartbeat(self._lease)
+            self._last_sign = now
+
+
+def _outcome(result: TaskResult, began_at: int, log: tuple[int, int]) -> AttemptOutcome:
+    return AttemptOutcome(
+        task_id=result.spec.task_id,
+        step=result.spec.step,
+        attempt=result.spec.attempt,
+        status=result.status,
+        manifest=result.manifest,
+        error=result.error,
+        written=result.written,
+        reads=result.reads,
+        started_at=began_at,
+        finished_at=_now(),
+        log_start=log[0],
+        log_end=log[1],
+        origin=result.origin,
+    )
+
+
+def _cancelled(outcome: AttemptOutcome, reason: str) -> AttemptOutcome:
+    """Mark an attempt that was stopped; one that ended on its own just before keeps its state."""
+    if outcome.status.is_success:
+        return outcome
+    if outcome.error is not None and outcome.error.cause is not Cause.CANCELLED:
+        return outcome
+    error = AttemptError(Cause.CANCELLED, f"stopped: {reason}", is_charged=False)
+    return replace(outcome, status=Status.CANCELLED, error=error)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

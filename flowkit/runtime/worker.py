@@ -1,0 +1,226 @@
+"""One task spec in, one task result out, in whatever process; touches no metadata."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from flowkit.authoring.builtin import retry
+from flowkit.authoring.current import Parallel, TaskContext, entered
+from flowkit.authoring.decorators import Call
+from flowkit.authoring.flowdef import FlowDef
+from flowkit.authoring.flowspec import BINDING
+from flowkit.authoring.inputs import Inputs, InputSource
+from flowkit.authoring.steps import StepDef
+from flowkit.authoring.transition import NextCall
+from flowkit.content.store import ArtifactStore
+from flowkit.enums import Cause, Status
+from flowkit.exceptions import (
+    ExceptionWrapper,
+    FlowkitError,
+    InvalidNextException,
+    UnpicklableArtifactException,
+)
+from flowkit.graph.graph import Graph, Node
+from flowkit.model.manifest import ArtifactRef, Manifest
+from flowkit.model.tasks import AttemptError, TaskResult, TaskSpec
+from flowkit.runtime.failure import attempt_error, exception_text, type_name
+from flowkit.runtime.state import InputTask, TaskState
+
+RUN_INFO = "_run_info"
+GRAPH_INFO = "_graph_info"
+
+
+class Worker:
+    """Runs attempts of one flow's tasks.
+
+    Args:
+        definition: The flow.
+        graph: Its graph.
+        store: Where values are loaded from and saved to.
+    """
+
+    def __init__(self, definition: FlowDef, graph: Graph, store: ArtifactStore) -> None:
+        self._definition = definition
+        self._graph = graph
+        self._store = store
+
+    def __call__(self, spec: TaskSpec) -> TaskResult:
+        """Run one attempt; every failure, also of the store, becomes a failed result."""
+        try:
+            task = self._open(spec)
+            return self._commit(task, task.run())
+        except FlowkitError as error:
+            return TaskResult(spec, Status.FAILED, error=attempt_error(error))
+
+    def _open(self, spec: TaskSpec) -> "_Task":
+        inputs = self._store.get_manifests(spec.inputs)
+        root = self._store.get_manifest(spec.root)
+        flow: Any = object.__new__(self._definition.cls)
+        basis = root if spec.is_join or not inputs else inputs[0]
+        inherited = {n: ref for n, ref in basis.artifacts.items() if not n.startswith("_")}
+        if spec.is_join:
+            read_only = {*self._definition.parameters, *self._definition.constants, "name"}
+            inherited = {n: ref for n, ref in inherited.items() if n in read_only}
+        state = TaskState(self._definition, spec, self._store, inherited, flow)
+        flow.__dict__[BINDING] = state
+        node = self._graph[spec.step]
+        task = _Task(self._definition.steps[spec.step], node, state, flow, _sources(state, inputs))
+        task.context = self._context(spec, root, task)
+        return task
+
+    def _context(self, spec: TaskSpec, root: Manifest, task: "_Task") -> TaskContext:
+        info: Mapping[str, Any] = self._load(root, RUN_INFO) or {}
+        gang = spec.gang
+        return TaskContext(
+            flow_name=spec.flow,
+            run_id=spec.run_id,
+            step_name=spec.step,
+            task_id=str(spec.task_id),
+            retry_count=spec.attempt,
+            origin_run_id=info.get("origin_run_id"),
+            namespace=info.get("namespace"),
+            username=info.get("user", ""),
+            tags=frozenset(info.get("tags", ())),
+            parameter_names=tuple(p.name for p in self._definition.parameters.values()),
+            tempdir=info.get("tempdir", "."),
+            graph=partial(self._load, root, GRAPH_INFO),
+            flow=task.flow,
+            is_last_attempt=spec.attempt + 1 >= spec.max_attempts,
+            fallback=spec.fallback,
+            handle_failure=task.handle_failure,
+            parallel=None
+            if gang is None
+            else Parallel("127.0.0.1", gang.size, gang.rank, str(gang.control_task_id)),
+            extras=info.get("current", {}),
+        )
+
+    def _with_retry_rule(
+        self, spec: TaskSpec, error: AttemptError, raised: BaseException | None
+    ) -> AttemptError:
+        """Mark a failure that the step's ``@retry(on=...)`` leaves out."""
+        policy = self._definition.steps[spec.step].decorator(retry)
+        if policy is None or raised is None or policy.covers(raised):
+            return error
+        return replace(error, is_retryable=False)
+
+    def _load(self, manifest: Manifest, name: str) -> Any:
+        ref = manifest.artifacts.get(name)
+        return None if ref is None else self._store.load(ref)
+
+    def _commit(self, task: "_Task", raised: BaseException | None) -> TaskResult:
+        spec = task.state.spec
+        extra = {} if raised is None else {"_exception": _wrapped(raised)}
+        manifest, failures = task.state.commit(extra)
+        error = None if raised is None else attempt_error(raised)
+        status = Status.SUCCEEDED if error is None and not failures else Status.FAILED
+        if error is None and failures:
+            error = _unstorable(spec, failures)
+            sys.stderr.write(f"{error.message}\n")
+        elif error is not None:
+            error = self._with_retry_rule(spec, error, raised)
+        elif task.handled is not None:
+            error = attempt_error(task.handled)
+        digest = self._store.put_manifest(manifest)
+        return TaskResult(
+            spec=spec,
+            status=status,
+            manifest=digest,
+            next=manifest.next if status.is_success else None,
+            error=error,
+            written={name: _bare(manifest.artifacts[name]) for name in manifest.written},
+            reads=manifest.reads,
+        )
+
+
+class _Task:
+    """One attempt about to run: the step's call, nested in its decorators."""
+
+    context: TaskContext
+
+    def __init__(
+        self, step: StepDef, node: Node, state: TaskState, flow: Any, inputs: list[InputSource]
+    ) -> None:
+        self.state = state
+        self.flow = flow
+        self.handled: BaseException | None = None
+        self._step = step
+        self._targets = node.targets
+        self._inputs = inputs
+
+    def run(self) -> BaseException | None:
+        """Run the step; return what it raised, which has been printed to stderr."""
+        call: Call = self._call_step
+        for decorator in reversed(self._step.decorators):
+            call = partial(decorator.wrap, call, self.context)
+        with entered(self.context):
+            # One of the three places that catch everything: user code may raise anything.
+            try:
+                call()
+                self._check_transition()
+            except BaseException as error:  # noqa: BLE001
+                if _is_finished_exit(error, has_next=not self._targets or self._has_next()):
+                    return None
+                self._report(error)
+                return error
+        return None
+
+    def _call_step(self) -> None:
+        arguments = (Inputs(self._inputs),) if self.state.is_join else ()
+        self._step.function(self.flow, *arguments)
+
+    def handle_failure(self, error: BaseException) -> ExceptionWrapper:
+        """Take an exception as handled: the flow goes on as its graph says."""
+        self.handled = error
+        self.state.replace_next(NextCall(self._targets) if self._targets else None)
+        return _wrapped(error)
+
+    def _has_next(self) -> bool:
+        return self.state.transition is not None
+
+    def _check_transition(self) -> None:
+        if not self._targets and self._has_next():
+            raise InvalidNextException(
+                f"step '{self.state.step}' is the last one and can't call self.next()"
+            )
+        if self._targets and not self._has_next():
+            raise InvalidNextException(
+                f"step '{self.state.step}' ended without calling self.next()"
+            )
+
+    def _report(self, error: BaseException) -> None:
+        described = attempt_error(error)
+        text = described.traceback or f"{described.message}\n"
+        sys.stdout.flush()
+        sys.stderr.write(f"{self.flow} failed:\n{text}")
+
+
+def _sources(state: TaskState, manifests: list[Manifest]) -> list[InputSource]:
+    if not state.is_join:
+        return []
+    return [InputTask(state, position, manifest) for position, manifest in enumerate(manifests)]
+
+
+def _is_finished_exit(error: BaseException, *, has_next: bool) -> bool:
+    return isinstance(error, SystemExit) and not error.code and has_next
+
+
+def _wrapped(error: BaseException) -> ExceptionWrapper:
+    described = attempt_error(error)
+    return ExceptionWrapper(exception_text(error), type_name(error), described.traceback)
+
+
+def _unstorable(
+    spec: TaskSpec, failures: Mapping[str, UnpicklableArtifactException]
+) -> AttemptError:
+    reasons = "\n".join(f"    {error}" for error in failures.values())
+    return AttemptError(
+        cause=Cause.ARTIFACT,
+        message=f"step '{spec.step}' has artifacts that can't be stored:\n{reasons}",
+        type=type_name(next(iter(failures.values()))),
+    )
+
+
+def _bare(ref: ArtifactRef) -> ArtifactRef:
+    return ArtifactRef(ref.digest, ref.materializer, ref.type, ref.size)
