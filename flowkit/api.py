@@ -1,4 +1,4 @@
-"""Checking and running a flow as functions: what the command line and programs call."""
+"""Checking, running and resuming a flow as functions: what the command line and programs call."""
 
 import json
 import os
@@ -19,21 +19,23 @@ from flowkit.authoring.parameters import ParameterContext, parameter_values
 from flowkit.config import Settings
 from flowkit.content.runlog import RunLogWriter
 from flowkit.content.store import ArtifactStore
-from flowkit.exceptions import LintError, StorageError, UsageError
+from flowkit.enums import Status
+from flowkit.exceptions import ConflictError, LintError, NotFoundError, StorageError, UsageError
 from flowkit.graph.build import build_graph
-from flowkit.graph.describe import graph_info
 from flowkit.graph.graph import Graph
 from flowkit.graph.rules import check
 from flowkit.model.events import RunEnded, RunStarted
-from flowkit.model.manifest import Manifest
 from flowkit.model.pathspec import check_tag
-from flowkit.model.records import NewRun, RunLease
+from flowkit.model.records import NewRun, RunLease, RunRecord
+from flowkit.ports.executor import Executor
 from flowkit.ports.listener import Listener
+from flowkit.ports.metadata import MetadataReader
 from flowkit.runtime.policies import retry_delay, scheduler_policy, step_needs
 from flowkit.runtime.reporting import Reporter
+from flowkit.runtime.reuse import NoReuse, OriginRun, ResultCache, steps_from
+from flowkit.runtime.root import RunFacts, save_root
 from flowkit.runtime.runner import Policy, Runner
 from flowkit.runtime.scheduler import Scheduler
-from flowkit.runtime.worker import GRAPH_INFO, RUN_INFO
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,32 @@ class RunRequest:
     max_log_size: float = 10
     run_id_file: str | None = None
     attribute_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRequest:
+    """What a user asks for when resuming a run.
+
+    Attributes:
+        origin_run_id: The run to resume; the user's latest one of this flow when None.
+        step: Run this step and all after it again, also where they had succeeded.
+        clone_only: Take over what had succeeded, then stop.
+    """
+
+    origin_run_id: str | None = None
+    step: str | None = None
+    clone_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    """A run about to be created: everything that is known before the stores are opened."""
+
+    flow: FlowDef
+    graph: Graph
+    request: RunRequest
+    settings: Settings
+    listeners: Sequence[Listener]
 
 
 def checked_graph(flow: FlowDef) -> Graph:
@@ -89,106 +117,208 @@ def run(
         StorageError: The store can't be written; no task was started.
         Interrupted: The run was stopped by a signal; its state is CANCELLED.
     """
-    graph = checked_graph(flow)
-    attempts = scheduler_policy(flow, graph, request.max_num_splits)
-    for tag in request.tags:
-        check_tag(tag)
-    values = parameter_values(
-        flow.parameters, request.parameters, _parameter_context(flow, settings)
-    )
-    # First of all: the executor may fork a server, which must inherit no connection and no thread.
-    executor = wiring.open_executor(settings, flow, graph)
-    try:
-        store = wiring.open_store(settings, wiring.main_module(flow))
-        root = _save_root(store, flow, graph, values, request, settings)
-        metadata = wiring.open_writer(settings)
+    launch = _Launch(flow, checked_graph(flow), request, settings, listeners)
+    values = _values(launch, flow.parameters)
+    with _executor(launch) as executor:
+        store = _store(launch)
+        root = save_root(store, flow, launch.graph, values, _facts(launch, None))
+        return _drive(launch, executor, root, NoReuse())
+
+
+def resume(
+    flow: FlowDef,
+    resumption: ResumeRequest,
+    request: RunRequest,
+    settings: Settings,
+    listeners: Sequence[Listener] = (),
+) -> RunEnded:
+    """Run a flow again, taking over from an earlier run what had succeeded.
+
+    Parameters come from that run; code, decorators and graph are those of now.
+
+    Args:
+        flow: The flow.
+        resumption: Which run, and what of it to run again.
+        request: As for `run`; its parameters are not used.
+        settings: Where things are and who runs it.
+        listeners: Told of every event.
+
+    Raises:
+        NotFoundError: There is no such run.
+        ConflictError: That run is still going on.
+        UsageError: There is no such step.
+    """
+    launch = _Launch(flow, checked_graph(flow), request, settings, listeners)
+    graph = launch.graph
+    if resumption.step is not None and resumption.step not in graph:
+        raise UsageError(
+            f"invalid step name '{resumption.step}' specified, must be step present in current "
+            f"form of execution graph. Valid step names include: {', '.join(graph.nodes)}"
+        )
+    with _executor(launch) as executor:
+        store = _store(launch)
+        metadata = wiring.open_reader(settings)
         try:
-            lease = metadata.create_run(_new_run(flow, graph, root, request, settings))
+            origin = _origin(metadata, flow.name, resumption.origin_run_id, settings.user)
+            rerun = steps_from(graph, resumption.step) if resumption.step else frozenset()
+            reuse = OriginRun(
+                metadata, store, graph=graph, flow=flow.name, run_id=origin.run_id, rerun=rerun
+            )
+        finally:
+            metadata.close()
+        taken = store.get_manifest(origin.root).artifacts
+        inherited = {name: taken[name] for name in flow.parameters if name in taken}
+        new = {name: p for name, p in flow.parameters.items() if name not in taken}
+        facts = _facts(launch, origin.run_id)
+        root = save_root(store, flow, graph, _values(launch, new), facts, inherited)
+        return _drive(launch, executor, root, reuse, origin, clone_only=resumption.clone_only)
+
+
+def _origin(metadata: MetadataReader, flow: str, run_id: str | None, user: str) -> RunRecord:
+    """Return the run to resume."""
+    if run_id is not None:
+        origin = metadata.run(flow, run_id)
+        if origin is None:
+            raise NotFoundError(f"Resume could not find run id {run_id} of flow '{flow}'")
+    else:
+        latest = metadata.runs(flow, tags=(f"user:{user}",), limit=1)
+        if not latest:
+            raise NotFoundError(
+                f"there is no run of flow '{flow}' by user:{user} to resume: start one with 'run', "
+                "or name one with --origin-run-id"
+            )
+        origin = latest[0]
+    if not origin.status.is_terminal:
+        raise ConflictError(
+            f"run {flow}/{origin.run_id} is still running ({origin.holder}): wait for it or stop it"
+        )
+    return origin
+
+
+def _drive(
+    launch: _Launch,
+    executor: Executor,
+    root: str,
+    reuse: ResultCache,
+    origin: RunRecord | None = None,
+    *,
+    clone_only: bool = False,
+) -> RunEnded:
+    """Create the run and see it through to its end."""
+    flow, graph, request, settings = launch.flow, launch.graph, launch.request, launch.settings
+    metadata = wiring.open_writer(settings)
+    try:
+        lease = metadata.create_run(_new_run(launch, root, origin))
+        log = RunLogWriter(wiring.log_path(settings, lease.token))
+        try:
             _announce(lease, request, settings)
-            log = RunLogWriter(wiring.log_path(settings, lease.token))
-            reporter = Reporter(log, listeners, request.max_log_size)
-            reporter.tell(RunStarted(flow.name, lease.run_id, values))
+            reporter = Reporter(log, launch.listeners, request.max_log_size)
+            reporter.tell(RunStarted(flow.name, lease.run_id, origin.run_id if origin else None))
             runner = Runner(
                 lease,
-                Scheduler(graph, flow=flow.name, run_id=lease.run_id, root=root, policy=attempts),
+                Scheduler(
+                    graph,
+                    flow=flow.name,
+                    run_id=lease.run_id,
+                    root=root,
+                    policy=scheduler_policy(flow, graph, request.max_num_splits),
+                ),
                 metadata=metadata,
                 executor=executor,
                 reporter=reporter,
                 policy=Policy(
-                    max_workers=request.max_workers,
+                    max_workers=0 if clone_only else request.max_workers,
                     needs=step_needs(flow),
                     retry_delay=partial(retry_delay, flow),
                 ),
+                reuse=reuse,
             )
             with _interruptible(runner.interrupt):
                 return runner.run()
+        except StorageError:
+            metadata.finish_run(lease, Status.FAILED)
+            raise
         finally:
-            metadata.close()
+            log.close()
+    finally:
+        metadata.close()
+
+
+# --- before a run ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def _executor(launch: _Launch) -> Iterator[Executor]:
+    """Open the executor, first of all: the server it may fork must inherit no connection.
+
+    What can be wrong with the request is found before that.
+    """
+    scheduler_policy(launch.flow, launch.graph, launch.request.max_num_splits)
+    for tag in launch.request.tags:
+        check_tag(tag)
+    executor = wiring.open_executor(launch.settings, launch.flow, launch.graph)
+    try:
+        yield executor
     finally:
         executor.close()
+
+
+def _store(launch: _Launch) -> ArtifactStore:
+    return wiring.open_store(launch.settings, wiring.main_module(launch.flow))
+
+
+def _values(launch: _Launch, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of some of the flow's parameters."""
+    settings = launch.settings
+
+    def context(name: str) -> ParameterContext:
+        return ParameterContext(
+            flow_name=launch.flow.name,
+            user_name=settings.user,
+            parameter_name=name,
+            logger=_to_stderr,
+            ds_type=settings.datastore.partition("://")[0],
+        )
+
+    return parameter_values(parameters, launch.request.parameters, context)
 
 
 def _to_stderr(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def _parameter_context(flow: FlowDef, settings: Settings) -> Callable[[str], ParameterContext]:
-    return lambda name: ParameterContext(
-        flow_name=flow.name,
-        user_name=settings.user,
-        parameter_name=name,
-        logger=_to_stderr,
-        ds_type=settings.datastore.partition("://")[0],
+def _facts(launch: _Launch, origin_run_id: str | None) -> RunFacts:
+    settings = launch.settings
+    return RunFacts(
+        user=settings.user,
+        tags=tuple(launch.request.tags),
+        namespace=settings.namespace,
+        tempdir=settings.tempdir,
+        origin_run_id=origin_run_id,
     )
 
 
-def _save_root(
-    store: ArtifactStore,
-    flow: FlowDef,
-    graph: Graph,
-    values: Mapping[str, Any],
-    request: RunRequest,
-    settings: Settings,
-) -> str:
-    """Store parameters, constants and facts about the run as the artifacts that every task has."""
-    public = {**flow.constants, **values, "name": flow.name}
-    internal = {
-        GRAPH_INFO: graph_info(flow, graph),
-        RUN_INFO: {
-            "user": settings.user,
-            "tags": sorted(request.tags),
-            "namespace": settings.namespace,
-            "tempdir": settings.tempdir,
-            "origin_run_id": None,
-        },
-    }
-    saved = store.save({**public, **internal})
-    for error in saved.failures.values():
-        raise error
-    return store.put_manifest(Manifest(artifacts=saved.refs, written=tuple(public)))
+def _new_run(launch: _Launch, root: str, origin: RunRecord | None) -> NewRun:
+    from flowkit import __version__  # noqa: PLC0415 - the facade imports lazily from here
 
-
-def _new_run(
-    flow: FlowDef, graph: Graph, root: str, request: RunRequest, settings: Settings
-) -> NewRun:
-    from flowkit import __version__  # noqa: PLC0415 - computed when asked for
-
+    flow, settings = launch.flow, launch.settings
     version = platform.python_version()
     return NewRun(
         flow=flow.name,
         user=settings.user,
         root=root,
-        tags=sorted(set(request.tags)),
+        tags=sorted(set(launch.request.tags)),
         system_tags=(
             f"user:{settings.user}",
             "runtime:dev",
             f"python_version:{version}",
             f"flowkit_version:{__version__}",
         ),
+        origin_run_id=origin.run_id if origin else None,
         info={
             "file": os.path.abspath(flow.file) if flow.file else "",
-            "start_step": graph.start,
-            "end_step": graph.end,
+            "start_step": launch.graph.start,
+            "end_step": launch.graph.end,
             "python_version": version,
             "flowkit_version": __version__,
             "datastore": settings.datastore,
@@ -215,12 +345,6 @@ def _write_text(path: str, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise StorageError(f"can't write {path}: {error.strerror}") from None
-
-
-def check_writable(path: str | None) -> None:
-    """Raise `UsageError` when a file that is to be written later has no directory to be in."""
-    if path and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-        raise UsageError(f"{path}: there is no such directory")
 
 
 @contextmanager

@@ -72,9 +72,9 @@ def open_writer(settings: Settings) -> MetadataWriter:
     Raises:
         UsageError: The URL is of a kind that nobody provides.
     """
-    from flowkit.metadata.sqlite import SqliteMetadata
+    from flowkit.metadata.sqlite import open_writer as open_sqlite
 
-    return SqliteMetadata(_sqlite_path(settings))
+    return open_sqlite(_sqlite_path(settings))
 
 
 def open_reader(settings: Settings) -> MetadataReader:
@@ -83,9 +83,9 @@ def open_reader(settings: Settings) -> MetadataReader:
     Raises:
         UsageError: The URL is of a kind that nobody provides.
     """
-    from flowkit.metadata.sqlite import SqliteMetadata
+    from flowkit.metadata.sqlite import open_reader as open_sqlite
 
-    return SqliteMetadata(_sqlite_path(settings))
+    return open_sqlite(_sqlite_path(settings))
 
 
 def _sqlite_path(settings: Settings) -> str:

@@ -45,8 +45,9 @@ class Console:
     def __call__(self, event: RunEvent) -> None:
         """Print what there is to say about an event."""
         match event:
-            case RunStarted():
-                self._line(f"Workflow starting (run-id {event.run_id}):", bold=True)
+            case RunStarted(origin_run_id=origin):
+                resumed = f", resuming run {origin}" if origin else ""
+                self._line(f"Workflow starting (run-id {event.run_id}{resumed}):", bold=True)
             case TaskQueued(spec=spec, of=of):
                 self._progress.queued(spec, of)
             case TaskStarted(spec=spec):

@@ -1,7 +1,7 @@
 """The command line of one flow file: ``python flow.py [OPTIONS] COMMAND``."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,8 @@ from flowkit.authoring.parameters import check_parameters
 from flowkit.cli.options import parameter_option
 from flowkit.config import Settings, adopt, load_settings
 from flowkit.enums import Status
+from flowkit.model.events import RunEnded
+from flowkit.ports.listener import Listener
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ def flow_group(flow: type) -> click.Group:
     for command in (check, show, dump, logs, version, help_command, output_dot):
         group.add_command(command)
     group.add_command(_run_command(described))
+    group.add_command(_resume_command())
     return group
 
 
@@ -121,25 +124,8 @@ def _run_command(flow: FlowDef) -> click.Command:
     def run(file: FlowFile, /, **options: Any) -> None:
         """Run the flow."""
         check_parameters(flow.parameters)
-        given = {
-            name.removeprefix("parameter_"): value
-            for name, value in options.items()
-            if name.startswith("parameter_") and value is not None
-        }
-        settings = file.settings
-        if options["namespace"] is not None:
-            settings = replace(settings, namespace=options["namespace"] or None)
-            adopt(settings)
-        request = api.RunRequest(
-            parameters=given,
-            tags=options["tags"],
-            max_workers=options["max_workers"],
-            max_num_splits=options["max_num_splits"],
-            max_log_size=options["max_log_size"],
-            run_id_file=options["run_id_file"],
-            attribute_file=options["runner_attribute_file"],
-        )
-        _run(file, request, settings)
+        request, settings = _request(file, options)
+        _start(file, settings, lambda told: api.run(flow, request, settings, told))
 
     command = click.command("run", short_help="Run the flow.")(_with_run_options(run))
     parameters = sorted(flow.parameters.values(), key=lambda parameter: parameter.name)
@@ -147,13 +133,66 @@ def _run_command(flow: FlowDef) -> click.Command:
     return command
 
 
-def _run(file: FlowFile, request: api.RunRequest, settings: Settings) -> None:
+def _resume_command() -> click.Command:
+    """Return the ``resume`` command."""
+
+    @click.argument("step_to_rerun", required=False)
+    @click.option(
+        "--origin-run-id", metavar="ID", help="The run to resume; your latest by default."
+    )
+    @click.option("--clone-only", is_flag=True, help="Take over what had succeeded, then stop.")
+    @click.pass_obj
+    def resume(
+        file: FlowFile,
+        /,
+        step_to_rerun: str | None,
+        origin_run_id: str | None,
+        clone_only: bool,
+        **options: Any,
+    ) -> None:
+        """Run again what failed, or STEP_TO_RERUN and all after it; take over the rest."""
+        request, settings = _request(file, options)
+        resumption = api.ResumeRequest(origin_run_id, step_to_rerun, clone_only)
+        _start(
+            file, settings, lambda told: api.resume(file.flow, resumption, request, settings, told)
+        )
+
+    return click.command("resume")(_with_run_options(resume))
+
+
+def _request(file: FlowFile, options: Mapping[str, Any]) -> tuple[api.RunRequest, Settings]:
+    """Return what the options ask for, and the settings that hold for it."""
+    given = {
+        name.removeprefix("parameter_"): value
+        for name, value in options.items()
+        if name.startswith("parameter_") and value is not None
+    }
+    settings = file.settings
+    if options["namespace"] is not None:
+        settings = replace(settings, namespace=options["namespace"] or None)
+        adopt(settings)
+    request = api.RunRequest(
+        parameters=given,
+        tags=options["tags"],
+        max_workers=options["max_workers"],
+        max_num_splits=options["max_num_splits"],
+        max_log_size=options["max_log_size"],
+        run_id_file=options["run_id_file"],
+        attribute_file=options["runner_attribute_file"],
+    )
+    return request, settings
+
+
+def _start(
+    file: FlowFile, settings: Settings, launch: Callable[[list[Listener]], RunEnded]
+) -> None:
+    """Check the flow, start it and exit with 1 unless it succeeds."""
     from flowkit.cli.console import Console
 
     _validated(file)
     file.say(f"Using the store in {settings.home}")
-    ended = api.run(file.flow, request, settings, [Console()])
-    if ended.status is not Status.SUCCEEDED:
+    ended = launch([Console()])
+    if ended.status is Status.FAILED:
         raise click.exceptions.Exit(1)
 
 

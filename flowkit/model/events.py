@@ -1,6 +1,6 @@
 """What happens in a run: events from executors to the runner, and from the runner to listeners."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flowkit.enums import Status
@@ -45,7 +45,7 @@ class RunStarted:
 
     flow: str
     run_id: str
-    parameters: Mapping[str, object]
+    origin_run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

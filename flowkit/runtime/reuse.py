@@ -1,8 +1,20 @@
 """Results that need not be computed again: from the origin run (resume), from traces (caching)."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
+from flowkit.content.store import ArtifactStore
+from flowkit.enums import Status
+from flowkit.exceptions import BlobMissing, IntegrityError
+from flowkit.graph.graph import Graph, NodeType
+from flowkit.model.manifest import Frame, Manifest
+from flowkit.model.records import TaskRecord
 from flowkit.model.tasks import TaskResult, TaskSpec
+from flowkit.ports.metadata import MetadataReader
+
+PAGE = 1000
+Key = tuple[str, tuple[tuple[str, int], ...], int]
+"""What a task is in any run of its flow: step, foreach positions, iteration."""
 
 
 class ResultCache(Protocol):
@@ -18,3 +30,103 @@ class NoReuse:
     def find(self, spec: TaskSpec) -> TaskResult | None:  # noqa: ARG002
         """Return None."""
         return None
+
+
+class OriginRun:
+    """Answers from the tasks that succeeded in the run that is resumed.
+
+    A task is reused when its counterpart succeeded, its step is not to be run again, everything
+    before it was reused as well, and its transition still fits the graph.
+
+    Args:
+        metadata: Where the origin run's tasks are listed.
+        store: Where their manifests are.
+        graph: The flow's graph as it is now.
+        flow: Name of the flow.
+        run_id: Id of the origin run.
+        rerun: Steps to run again whatever became of them.
+    """
+
+    def __init__(
+        self,
+        metadata: MetadataReader,
+        store: ArtifactStore,
+        *,
+        graph: Graph,
+        flow: str,
+        run_id: str,
+        rerun: frozenset[str],
+    ) -> None:
+        self._store = store
+        self._graph = graph
+        self._rerun = rerun
+        self._pathspec = f"{flow}/{run_id}"
+        self._done = {
+            _key(task.step, task.frames, task.iteration): task
+            for task in _all_tasks(metadata, flow, run_id)
+            if task.last.status.is_success
+        }
+        self._given: set[str] = set()
+
+    def find(self, spec: TaskSpec) -> TaskResult | None:
+        """Return the origin's result for the same task."""
+        task = self._done.get(_key(spec.step, spec.key.frames, spec.key.iteration))
+        if task is None or spec.step in self._rerun or task.last.manifest is None:
+            return None
+        if not all(digest in self._given for digest in spec.inputs):
+            return None
+        if spec.is_join and not spec.inputs:
+            return None  # an empty foreach: nothing tells whether its split was reused
+        manifest = self._manifest(task.last.manifest)
+        if manifest is None or not self._still_fits(spec.step, manifest):
+            return None
+        self._given.add(task.last.manifest)
+        return TaskResult(
+            spec=spec,
+            status=Status.CACHED,
+            manifest=task.last.manifest,
+            next=manifest.next,
+            error=task.last.error,
+            origin=task.last.origin or f"{self._pathspec}/{task.step}/{task.task_id}",
+        )
+
+    def _manifest(self, digest: str) -> Manifest | None:
+        """Return a manifest; a lost or damaged one means that the task has to run again."""
+        try:
+            return self._store.get_manifest(digest)
+        except (BlobMissing, IntegrityError):
+            return None
+
+    def _still_fits(self, step: str, manifest: Manifest) -> bool:
+        node = self._graph[step]
+        if manifest.next is None:
+            return not node.targets
+        if node.type is NodeType.SWITCH:
+            return len(manifest.next.targets) == 1 and manifest.next.targets[0] in node.targets
+        is_foreach = manifest.next.items is not None
+        return manifest.next.targets == node.targets and is_foreach == (
+            node.type is NodeType.FOREACH
+        )
+
+
+def steps_from(graph: Graph, step: str) -> frozenset[str]:
+    """Return a step and all that can come after it."""
+    found = {step}
+    pending = [step]
+    while pending:
+        for target in graph[pending.pop()].targets:
+            if target not in found:
+                found.add(target)
+                pending.append(target)
+    return frozenset(found)
+
+
+def _key(step: str, frames: tuple[Frame, ...], iteration: int) -> Key:
+    return step, tuple((frame.step, frame.index) for frame in frames), iteration
+
+
+def _all_tasks(metadata: MetadataReader, flow: str, run_id: str) -> Iterator[TaskRecord]:
+    before: int | None = None
+    while tasks := metadata.tasks(flow, run_id, before=before, limit=PAGE):
+        yield from tasks
+        before = tasks[-1].task_id

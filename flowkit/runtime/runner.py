@@ -34,7 +34,7 @@ class Policy:
     """What the user decided about how tasks are run; plain data.
 
     Attributes:
-        max_workers: How many tasks run at once.
+        max_workers: How many tasks run at once; 0 only takes over what can be reused.
         needs: What each step's attempts need; `Needs()` for those not named.
         retry_delay: Seconds to wait before an attempt, by step and number of the attempt.
     """
@@ -126,14 +126,15 @@ class Runner:
             for spec in self._scheduler.start():
                 self._schedule(self._enqueue(spec))
             self._commit()
-            while self._scheduler.outcome is None:
+            while self._scheduler.outcome is None and self._policy.max_workers:
                 self._turn()
         except Interrupted:
             self._stop_active("the run was interrupted")
             self._end(Status.CANCELLED, began)
             raise
         self._stop_active("the run has failed")
-        return self._end(self._scheduler.outcome.status, began)
+        outcome = self._scheduler.outcome
+        return self._end(outcome.status if outcome else Status.CANCELLED, began)
 
     def _end(self, status: Status, began: float) -> RunEnded:
         self._reporter.flush()

@@ -26,10 +26,8 @@ from flowkit.graph.graph import Graph, Node
 from flowkit.model.manifest import ArtifactRef, Manifest
 from flowkit.model.tasks import AttemptError, TaskResult, TaskSpec
 from flowkit.runtime.failure import attempt_error, exception_text, type_name
+from flowkit.runtime.root import GRAPH_INFO, RUN_INFO
 from flowkit.runtime.state import InputTask, TaskState
-
-RUN_INFO = "_run_info"
-GRAPH_INFO = "_graph_info"
 
 
 class Worker:

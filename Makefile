@@ -1,0 +1,52 @@
+# Every target creates what it needs. `make test` is everything that CI runs, in one order.
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: setup fmt lint types arch test cov docs examples demo bench clean
+.NOTPARALLEL:
+
+setup: .venv/.stamp-dev
+
+.venv/.stamp-dev: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[test,examples,terminal,postgres]' && touch $@
+
+.venv/.stamp-examples: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[examples]' && touch $@
+
+fmt: setup
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lint: setup
+	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+types: setup
+	$(BIN)/mypy
+
+arch: setup
+	$(BIN)/lint-imports --no-logo
+
+# One run of pytest covers the tests, the docs' code blocks and the examples.
+test: lint types arch
+	$(PYTEST) -n 2
+
+cov: setup
+	$(PYTEST) -n 2 --cov --cov-report=term-missing:skip-covered
+
+docs: setup
+	$(BIN)/python docs/generate.py && $(PYTEST) tests/docs
+
+examples: setup
+	$(PYTEST) tests/flows/test_examples.py
+
+demo: .venv/.stamp-examples
+	$(BIN)/python examples/digits.py run
+
+bench: setup
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf .venv build dist *.egg-info .coverage .*_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

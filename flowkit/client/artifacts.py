@@ -1,0 +1,77 @@
+"""One artifact of one task, without its task's class."""
+
+from datetime import datetime
+from typing import Any
+
+from flowkit.client.clientobject import PartOfRun
+from flowkit.client.internal import Answer
+from flowkit.client.tasks import RecordedTask
+from flowkit.exceptions import DataMissingError
+from flowkit.model.manifest import ArtifactRef
+
+
+class RecordedArtifact(PartOfRun):
+    """An artifact as its task's attempt has it; its record is that task."""
+
+    _HAS_ATTEMPTS = True
+
+    @property
+    def _task(self) -> RecordedTask:
+        task: RecordedTask = self._record
+        return task
+
+    def _found(self) -> ArtifactRef | Answer:
+        found = self._task.contents().find(self.id)
+        if found is None:
+            raise DataMissingError(f"there is no artifact '{self.id}' of {self._task.pathspec}")
+        return found
+
+    @property
+    def data(self) -> Any:
+        """The value, loaded anew each time and verified against its digest.
+
+        Raises:
+            DataMissingError: The attempt has no such artifact, or its bytes are gone.
+            ArtifactCorrupted: Its stored bytes are damaged.
+            ArtifactUnloadable: This environment can't rebuild it.
+        """
+        return self._task.contents().load(self.id)
+
+    @property
+    def sha(self) -> str:
+        """SHA-256 of the content; "" for internal names, which are not stored."""
+        found = self._found()
+        return "" if isinstance(found, Answer) else found.digest
+
+    @property
+    def size(self) -> int:
+        """Bytes of the serialized value; 0 for internal names, which are not stored."""
+        found = self._found()
+        return 0 if isinstance(found, Answer) else found.size
+
+    @property
+    def type(self) -> str:
+        """Qualified name of the value's type, such as ``numpy.ndarray``."""
+        return self._found().type
+
+    @property
+    def materializer(self) -> str:
+        """Name of what wrote the value and can load it; "" for internal names."""
+        found = self._found()
+        return "" if isinstance(found, Answer) else found.materializer
+
+    @property
+    def created_at(self) -> datetime:
+        """When the task's attempt handed the artifact on, in naive local time."""
+        return self._task.finished_at or self._task.created_at
+
+    @property
+    def finished_at(self) -> datetime:
+        """The same as ``created_at``."""
+        return self.created_at
+
+    @property
+    def origin_pathspec(self) -> str | None:
+        """The same artifact of the task whose result was taken over; None if the task ran."""
+        origin = self._task.origin_pathspec
+        return None if origin is None else f"{origin}/{self.id}"

@@ -1,0 +1,48 @@
+"""What a run's record says, without its steps."""
+
+from datetime import datetime
+
+from flowkit.client.clientobject import PartOfRun, local_time
+from flowkit.client.tags import Taggable
+from flowkit.enums import Status
+from flowkit.model.records import RunRecord
+
+
+class RecordedRun(Taggable, PartOfRun):
+    """A run as far as its own record goes."""
+
+    def _look_up(self) -> RunRecord:
+        return self._read_run()
+
+    def _change_tags(self, add: list[str], remove: list[str]) -> None:
+        writer = self._session.writer()
+        try:
+            writer.change_tags(self._address.flow, self.id, add, remove)
+        finally:
+            writer.close()
+
+    @property
+    def status(self) -> Status:
+        """The run's state now; "crashed" when its driver is dead."""
+        return self._read_run().status
+
+    @property
+    def created_at(self) -> datetime:
+        """When the run began, in naive local time."""
+        return local_time(self._run.created_at)
+
+    @property
+    def origin_pathspec(self) -> str | None:
+        """The run that this one resumes; None if it resumes none."""
+        origin = self._run.origin_run_id
+        return None if origin is None else f"{self._address.flow}/{origin}"
+
+    @property
+    def code(self) -> None:
+        """The run's code package: None, since local runs have none."""
+        return
+
+    @property
+    def trigger(self) -> None:
+        """What triggered the run: None, since local runs are started by people."""
+        return

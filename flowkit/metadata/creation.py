@@ -1,0 +1,102 @@
+"""Bringing a SQLite file into being and up to date."""
+
+import os
+import time
+from functools import partial
+from pathlib import Path
+
+from flowkit.exceptions import MetadataError
+from flowkit.metadata.connection import SqliteConnection, SqliteSession, is_busy
+from flowkit.metadata.migrations import (
+    SCHEMA_VERSION,
+    Level,
+    Migration,
+    check_writable,
+    load_migrations,
+    read_level,
+)
+
+
+def create_file(path: Path) -> None:
+    """Create the database file for its owner only: SQLite's other files get the same mode.
+
+    An existing file is not touched: closing it would drop the locks of other connections of
+    this process, and with them commits that were acknowledged.
+    """
+    try:
+        if not path.parent.is_dir():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _sync_directory(path.parent.parent)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        _sync_directory(path.parent)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise MetadataError(
+            f"can't create the metadata database {path}: {error.strerror}"
+        ) from error
+
+
+def _sync_directory(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def prepare(connection: SqliteConnection, path: Path, timeout: float) -> None:
+    """Make a connection fit for writing, and its store up to date."""
+    # First of all: nothing may be changed in a file that is not ours to write.
+    level = connection.snapshot(lambda session: stored_level(session, path))
+    if level is not None:
+        check_writable(level, str(path))
+    _use_write_ahead_log(connection, path, timeout)
+    connection.pragma("synchronous = FULL")
+    connection.pragma("foreign_keys = ON")
+    if level is None or level.version < SCHEMA_VERSION:
+        migrate(connection, path)
+
+
+def stored_level(session: SqliteSession, path: Path) -> Level | None:
+    """Return the level of a database, None when it is empty.
+
+    Raises:
+        MetadataError: The database belongs to another program.
+    """
+    tables = session.tables()
+    if not tables:
+        return None
+    if "schema_version" not in tables:
+        raise MetadataError(f"the SQLite database {path} is not a metadata store of flowkit")
+    return read_level(session)
+
+
+def migrate(connection: SqliteConnection, path: Path) -> None:
+    """Bring a store up to date: one transaction per migration, done by whoever comes first."""
+    for migration in load_migrations():
+        connection.transaction(partial(_apply, path=path, migration=migration))
+
+
+def _apply(session: SqliteSession, path: Path, migration: Migration) -> None:
+    level = stored_level(session, path)
+    if level is None or level.version < migration.version:
+        session.run_script(migration.statements)
+
+
+def _use_write_ahead_log(connection: SqliteConnection, path: Path, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    mode: object = None
+    while mode is None:
+        try:
+            mode = connection.pragma("journal_mode = WAL")
+        except MetadataError as error:
+            if not is_busy(error.__cause__) or time.monotonic() > deadline:
+                raise
+            # This pragma does not wait for others that create the store too; a write does.
+            connection.transaction(lambda _: None)
+    if mode != "wal":
+        raise MetadataError(
+            f"can't use the metadata database {path}: its file system has no shared memory; "
+            "put it on a local disk"
+        )

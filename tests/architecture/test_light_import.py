@@ -1,0 +1,43 @@
+"""Start-up is a feature: ``import flowkit`` loads the facade and what it stands on, no more."""
+
+import subprocess
+import sys
+
+# The parts of the standard library that everyone pays for; whatever these bring along is paid too.
+STANDARD = (
+    "ast", "collections.abc", "contextlib", "contextvars", "copy", "dataclasses", "enum",
+    "functools", "importlib", "inspect", "itertools", "json", "keyword", "operator", "os", "re",
+    "sys", "textwrap", "types", "typing", "unicodedata", "weakref",
+)  # fmt: skip
+OWN = {
+    "flowkit", "flowkit.authoring", "flowkit.enums", "flowkit.exceptions", "flowkit.model",
+    "flowkit.plugins", "flowkit.ports", "flowkit.types",
+}  # fmt: skip
+HEAVY = {
+    "asyncio", "boto3", "click", "cloudpickle", "importlib.metadata", "logging", "lz4",
+    "multiprocessing", "numpy", "pandas", "psycopg", "ray", "rich", "shutil", "socket", "sqlite3",
+    "subprocess", "tempfile", "uuid",
+}  # fmt: skip
+
+
+def loaded_by(code: str) -> set[str]:
+    outcome = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(outcome.stdout.split())
+
+
+def test_importing_flowkit_loads_nothing_but_the_allow_list():
+    standard = loaded_by("import " + ", ".join(STANDARD))
+    extra = loaded_by("import flowkit") - standard
+    # A package of the house is allowed with all of its modules.
+    foreign = {name for name in extra if ".".join(name.split(".")[:2]) not in OWN}
+
+    assert foreign == set()
+
+
+def test_the_allow_list_lets_nothing_heavy_in():
+    assert loaded_by("import " + ", ".join(STANDARD)) & HEAVY == set()

@@ -1,0 +1,23 @@
+"""SQLite passes the suite of metadata stores."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from flowkit.metadata.sqlite import open_reader, open_writer
+from flowkit.testing.metadata import Metadata, MetadataSuite, OpenMetadata
+
+
+class TestSqliteMetadata(MetadataSuite):
+    @pytest.fixture
+    def open_metadata(self, tmp_path: Path) -> Iterator[OpenMetadata]:
+        path = tmp_path / "metadata.db"
+        with ExitStack() as opened:
+
+            def connect() -> Metadata:
+                writer = opened.enter_context(closing(open_writer(path)))
+                return Metadata(writer, opened.enter_context(closing(open_reader(path))))
+
+            yield connect
