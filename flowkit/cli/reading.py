@@ -1,96 +1,55 @@
-"""Artifacts and logs of finished tasks, printed."""
-
-import pickle
-import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+"""The commands that read back what was run: ``dump`` and ``logs``."""
 
 import click
 
-from flowkit.client import Step, Task
-from flowkit.exceptions import InvalidPathspecError, NotFoundError
+from flowkit.cli.context import FlowFile
 
 
-@dataclass(frozen=True, slots=True)
-class Dump:
-    """What to show of tasks' artifacts: names (all when empty), how, and where to."""
+@click.command()
+@click.argument("path")
+@click.option("--private", is_flag=True, help="Also show internal artifacts.")
+@click.option(
+    "--max-value-size",
+    type=click.IntRange(min=0),
+    default=1000,
+    show_default=True,
+    help="Bytes up to which values are shown; 0 shows names only.",
+)
+@click.option("--include", default="", help="Comma-separated names; all when omitted.")
+@click.option(
+    "--file",
+    "output",
+    type=click.Path(dir_okay=False, writable=True),
+    help="Write the values as a pickle to this file instead.",
+)
+@click.pass_obj
+def dump(
+    file: FlowFile, path: str, private: bool, max_value_size: int, include: str, output: str | None
+) -> None:
+    """Show the artifacts of a task (run/step/task) or of a step's tasks (run/step)."""
+    from flowkit.cli.printing import Dump, dump_tasks, tasks_at
 
-    names: Sequence[str]
-    with_internal: bool
-    max_value_size: int
-    output: str | None
-
-
-def tasks_at(flow: str, path: str, attempt: int | None = None) -> Iterator[Task]:
-    """Yield the tasks of ``run/step`` (newest first) or the one of ``run/step/task``.
-
-    A path that begins with the flow's name is accepted as well.
-
-    Raises:
-        InvalidPathspecError: The path has another form.
-        NotFoundError: There is no such step or task.
-    """
-    parts = path.split("/")
-    if parts[0] == flow and len(parts) > 2:  # noqa: PLR2004 - Flow/run/step
-        parts = parts[1:]
-    if len(parts) not in (2, 3):
-        raise InvalidPathspecError(
-            f"{path!r}: the path should either be run_id/step_name or run_id/step_name/task_id"
-        )
-    pathspec = "/".join([flow, *parts])
-    if len(parts) == 3:  # noqa: PLR2004 - run/step/task
-        yield Task(pathspec, attempt=attempt, _namespace_check=False)
-        return
-    for task in Step(pathspec, _namespace_check=False):
-        yield task if attempt is None else Task(task.pathspec, attempt, _namespace_check=False)
+    names = tuple(name.strip() for name in include.split(",") if name.strip())
+    wanted = Dump(names, private, max_value_size, output)
+    dump_tasks(tasks_at(file.flow.name, path), wanted)
 
 
-def dump_tasks(tasks: Iterator[Task], wanted: Dump) -> None:
-    """Print the artifacts of tasks, or write them to a file as a pickle."""
-    content: dict[str, dict[str, Any]] = {}
-    for task in tasks:
-        _, run, step, task_id = task.pathspec.split("/")
-        if wanted.output is None:
-            click.echo(f"Dumping output of run_id={run} step={step} task_id={task_id}", err=True)
-            _print_artifacts(task, wanted)
-        else:
-            names = _names(task, wanted)
-            content[f"{run}/{step}/{task_id}"] = {name: task[name].data for name in names}
-    if wanted.output is not None:
-        with open(wanted.output, "wb") as file:
-            pickle.dump(content, file)
-        click.echo(f"Artifacts written to {wanted.output}", err=True)
+@click.command()
+@click.argument("words", nargs=-1, required=True, metavar="[show] PATH")
+@click.option("--stdout", "streams", flag_value="stdout", help="Only what was written to stdout.")
+@click.option("--stderr", "streams", flag_value="stderr", help="Only what was written to stderr.")
+@click.option("--both", "streams", flag_value="both", default=True, help="Both (default).")
+@click.option("--timestamps/--no-timestamps", default=False, help="Put the local time first.")
+@click.option("--attempt", type=click.IntRange(min=0), help="The attempt; the latest when omitted.")
+@click.pass_obj
+def logs(
+    file: FlowFile, words: tuple[str, ...], streams: str, timestamps: bool, attempt: int | None
+) -> None:
+    """Show the logs of a task (run/step/task) or of a step's tasks (run/step)."""
+    from flowkit.cli.printing import show_logs, tasks_at
 
-
-def _names(task: Task, wanted: Dump) -> list[str]:
-    names = task.artifact_names(private=wanted.with_internal)
-    missing = [name for name in wanted.names if name not in names]
-    if missing:
-        raise NotFoundError(f"task {task.pathspec} has no artifact '{missing[0]}'")
-    return [name for name in names if not wanted.names or name in wanted.names]
-
-
-def _print_artifacts(task: Task, wanted: Dump) -> None:
-    for name in _names(task, wanted):
-        artifact = task[name]
-        head = f"{name} [size: {artifact.size} type: {artifact.type}]"
-        if wanted.max_value_size and artifact.size <= wanted.max_value_size:
-            head += f" = {artifact.data!r}"
-        click.echo(head)
-
-
-def show_logs(tasks: Iterator[Task], streams: str, *, with_times: bool) -> None:
-    """Print the log lines of tasks, stdout lines to stdout and stderr lines to stderr."""
-    chosen = ("stdout", "stderr") if streams == "both" else (streams,)
-    for task in tasks:
-        for stream in chosen:
-            out = sys.stdout if stream == "stdout" else sys.stderr
-            for at, line in task.loglines(stream):
-                out.write(f"{_local(at)} {line}\n" if with_times else f"{line}\n")
-
-
-def _local(at: datetime) -> str:
-    local = at.replace(tzinfo=UTC).astimezone()
-    return local.strftime("%Y-%m-%d %H:%M:%S.") + f"{local.microsecond // 1000:03d}"
+    if words[0] == "show" and len(words) > 1:
+        words = words[1:]
+    if len(words) != 1:
+        raise click.UsageError(f"one path is expected, got {len(words)}")
+    show_logs(tasks_at(file.flow.name, words[0], attempt), streams, with_times=timestamps)

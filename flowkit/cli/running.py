@@ -1,0 +1,138 @@
+"""The commands that start a run: ``run`` and ``resume``."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from flowkit import api
+from flowkit.authoring.flowdef import FlowDef
+from flowkit.authoring.parameters import check_parameters
+from flowkit.cli.context import FlowFile
+from flowkit.cli.options import parameter_option
+from flowkit.config import Settings, adopt
+from flowkit.enums import Status
+from flowkit.model.events import RunEnded
+from flowkit.ports.listener import Listener
+
+
+def run_command(flow: FlowDef) -> click.Command:
+    """Return the ``run`` command, with the flow's parameters as options."""
+
+    @click.pass_obj
+    def run(file: FlowFile, /, **options: Any) -> None:
+        """Run the flow."""
+        check_parameters(flow.parameters)
+        request, settings = _request(file, options)
+        _start(file, settings, lambda told: api.run(flow, request, settings, told))
+
+    command = click.command("run", short_help="Run the flow.")(_with_run_options(run))
+    parameters = sorted(flow.parameters.values(), key=lambda parameter: parameter.name)
+    command.params = [parameter_option(parameter) for parameter in parameters] + command.params
+    return command
+
+
+def resume_command() -> click.Command:
+    """Return the ``resume`` command."""
+
+    @click.argument("step_to_rerun", required=False)
+    @click.option(
+        "--origin-run-id", metavar="ID", help="The run to resume; your latest by default."
+    )
+    @click.option("--clone-only", is_flag=True, help="Take over what had succeeded, then stop.")
+    @click.pass_obj
+    def resume(
+        file: FlowFile,
+        /,
+        step_to_rerun: str | None,
+        origin_run_id: str | None,
+        clone_only: bool,
+        **options: Any,
+    ) -> None:
+        """Run again what failed, or STEP_TO_RERUN and all after it; take over the rest."""
+        request, settings = _request(file, options)
+        resumption = api.ResumeRequest(origin_run_id, step_to_rerun, clone_only)
+        _start(
+            file, settings, lambda told: api.resume(file.flow, resumption, request, settings, told)
+        )
+
+    return click.command("resume")(_with_run_options(resume))
+
+
+def _request(file: FlowFile, options: Mapping[str, Any]) -> tuple[api.RunRequest, Settings]:
+    """Return what the options ask for, and the settings that hold for it."""
+    given = {
+        name.removeprefix("parameter_"): value
+        for name, value in options.items()
+        if name.startswith("parameter_") and value is not None
+    }
+    settings = file.settings
+    if options["namespace"] is not None:
+        settings = replace(settings, namespace=options["namespace"] or None)
+        adopt(settings)
+    request = api.RunRequest(
+        parameters=given,
+        tags=options["tags"],
+        max_workers=options["max_workers"],
+        max_num_splits=options["max_num_splits"],
+        max_log_size=options["max_log_size"],
+        run_id_file=options["run_id_file"],
+        attribute_file=options["runner_attribute_file"],
+    )
+    return request, settings
+
+
+def _start(
+    file: FlowFile, settings: Settings, launch: Callable[[list[Listener]], RunEnded]
+) -> None:
+    """Check the flow, start it and exit with 1 unless it succeeds."""
+    from flowkit.cli.console import Console
+
+    file.validate()
+    file.say(f"Using the store in {settings.home}")
+    ended = launch([Console()])
+    if ended.status is Status.FAILED:
+        raise click.exceptions.Exit(1)
+
+
+def _with_run_options(function: Callable[..., None]) -> Callable[..., None]:
+    positive = click.IntRange(min=1)
+    options = [
+        click.option("--tag", "tags", multiple=True, help="Tag of the run; may be repeated."),
+        click.option(
+            "--max-workers",
+            type=positive,
+            default=16,
+            show_default=True,
+            help="How many tasks run at once.",
+        ),
+        click.option(
+            "--max-num-splits",
+            type=positive,
+            default=100,
+            show_default=True,
+            help="How many branches a foreach may have.",
+        ),
+        click.option(
+            "--max-log-size",
+            type=positive,
+            default=10,
+            show_default=True,
+            help="Megabytes of log kept of each stream of a task.",
+        ),
+        click.option(
+            "--run-id-file",
+            type=click.Path(dir_okay=False, writable=True),
+            help="Write the run id to this file before any task starts.",
+        ),
+        click.option(
+            "--runner-attribute-file",
+            type=click.Path(dir_okay=False, writable=True),
+            help="Write run id, flow and metadata to this file as JSON.",
+        ),
+        click.option("--namespace", help="The client's namespace inside tasks; '' is global."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
