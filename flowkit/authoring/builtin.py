@@ -10,11 +10,14 @@ from typing import Any, ClassVar
 
 from flowkit.authoring.current import TaskContext
 from flowkit.authoring.decorators import Call, StepDecorator
+from flowkit.enums import Cause
 from flowkit.exceptions import (
     DefinitionError,
     ExceptionWrapper,
     FailureHandledByCatch,
+    TimeoutException,
 )
+from flowkit.model.tasks import AttemptError
 
 MAX_RETRIES = 4
 
@@ -77,7 +80,7 @@ class catch(StepDecorator):  # noqa: N801
         """Take the last attempt's failure, whether it is an exception or a process's death."""
         try:
             if task.fallback is not None:
-                raise FailureHandledByCatch(task.fallback.message)  # noqa: TRY301 - one handler
+                raise _as_exception(task.fallback)  # noqa: TRY301 - one handler for both
             call()
         except Exception as error:
             if not task.is_last_attempt:
@@ -94,6 +97,12 @@ class catch(StepDecorator):  # noqa: N801
         text = wrapped.stacktrace or f"{wrapped.type}: {wrapped.exception}"
         lines = "\n".join(f">  {line}" for line in text.splitlines())
         sys.stderr.write(f"@catch caught an exception from {task.flow}\n{lines}\n")
+
+
+def _as_exception(error: AttemptError) -> Exception:
+    """Return what stands for the death of a process."""
+    is_timeout = error.cause is Cause.TIMEOUT
+    return (TimeoutException if is_timeout else FailureHandledByCatch)(error.message)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,17 @@
 """Reads a flow class into a `FlowDef`: steps, parameters, constants, along its bases."""
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
+from flowkit.authoring.decorators import FlowDecorator
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.parameters import Parameter
 from flowkit.authoring.steps import MARK, StepDef, StepMark
+from flowkit.exceptions import DefinitionError
 
-FLOW_DECORATORS = "__flowkit_decorators__"
+DEFINITION = "_flowkit_definition"
+"""The class attribute that holds what `read_definition` returned."""
 
 
 def read_definition(flow: type, base: type) -> FlowDef:
@@ -16,6 +20,9 @@ def read_definition(flow: type, base: type) -> FlowDef:
     Args:
         flow: The class.
         base: `FlowSpec` itself; its own attributes and those above it are left out.
+
+    Raises:
+        DefinitionError: A parameter has a private attribute.
     """
     found: dict[str, Any] = {}
     for cls in reversed(flow.__mro__):
@@ -29,15 +36,32 @@ def read_definition(flow: type, base: type) -> FlowDef:
         file=_file(flow),
         doc=flow.__doc__ or "",
         steps=steps,
-        parameters={k: v for k, v in found.items() if isinstance(v, Parameter)},
+        parameters=_parameters(found),
         constants={k: v for k, v in found.items() if _is_constant(k, v)},
-        decorators=tuple(found.get(FLOW_DECORATORS, ())),
+        decorators=_inherited_decorators(flow),
     )
 
 
 def _step(name: str, function: Any) -> StepDef:
     mark: StepMark = getattr(function, MARK)
     return StepDef(name, function, tuple(mark.decorators), mark.is_start, mark.is_end)
+
+
+def _parameters(found: Mapping[str, Any]) -> dict[str, Parameter]:
+    parameters = {name: value for name, value in found.items() if isinstance(value, Parameter)}
+    for name, parameter in parameters.items():
+        if name.startswith("_"):
+            raise DefinitionError(
+                f"parameter '{parameter.name}' is bound to '{name}': attributes that start with _ "
+                "are private and can't be parameters"
+            )
+    return parameters
+
+
+def _inherited_decorators(flow: type) -> tuple[FlowDecorator, ...]:
+    """Return the decorators of the parents, each once; those of the class itself come later."""
+    parents = [vars(cls)[DEFINITION] for cls in flow.__mro__[1:] if DEFINITION in vars(cls)]
+    return tuple({id(deco): deco for parent in parents for deco in parent.decorators}.values())
 
 
 def _is_constant(name: str, value: object) -> bool:

@@ -134,11 +134,6 @@ class Parameter:
                 raise DefinitionError(f"parameter '{name}': '{field_name}' can't be a function")
 
     def __set_name__(self, owner: type, attribute: str) -> None:
-        if attribute.startswith("_"):
-            raise DefinitionError(
-                f"parameter '{self.name}' is bound to '{attribute}': attributes that start with _ "
-                "are private and can't be parameters"
-            )
         self.attribute = attribute
 
     def __get__(self, flow: Any, owner: type | None = None) -> Any:

@@ -27,9 +27,11 @@ class InlineExecutor:
         self._events: list[ExecutorEvent] = []
 
     def submit(self, spec: TaskSpec, needs: Needs) -> None:
+        """Put an attempt into the queue."""
         self._queue.append((spec, needs))
 
     def poll(self, timeout: float | None) -> Sequence[ExecutorEvent]:  # noqa: ARG002 - never waits
+        """Run the next attempt, if there is one, and return its events."""
         if self._queue:
             spec, needs = self._queue.popleft()
             self._events += (TaskStarted(spec), TaskFinished(spec, self._run(spec, needs)))
@@ -37,6 +39,7 @@ class InlineExecutor:
         return events
 
     def cancel(self, task_id: int) -> None:
+        """Take an attempt out of the queue."""
         for entry in list(self._queue):
             spec, _ = entry
             if spec.task_id == task_id:
@@ -45,6 +48,7 @@ class InlineExecutor:
                 self._events.append(TaskFinished(spec, failed(spec, error)))
 
     def close(self) -> None:
+        """Forget what is in the queue."""
         self._queue.clear()
         self._events.clear()
 

@@ -76,6 +76,7 @@ class ProcessExecutor:
     # --- the port ---------------------------------------------------------------------------------
 
     def submit(self, spec: TaskSpec, needs: Needs) -> None:
+        """Have a process started; as soon as the fork server is ready."""
         attempt = Attempt(next(self._numbers), spec, needs)
         self._attempts[attempt.number] = attempt
         if self._server.control is None:
@@ -91,12 +92,14 @@ class ProcessExecutor:
             self._waiting.append(attempt)
 
     def poll(self, timeout: float | None) -> Sequence[ExecutorEvent]:
+        """Return what has happened, waiting for something to happen."""
         if not self._events and self._attempts:
             self._wait(timeout)
         events, self._events = self._events, []
         return events
 
     def cancel(self, task_id: int) -> None:
+        """Stop an attempt: SIGTERM to its process group, SIGKILL after the grace period."""
         for attempt in list(self._attempts.values()):
             if attempt.spec.task_id != task_id or attempt.stop is not None:
                 continue
@@ -106,6 +109,7 @@ class ProcessExecutor:
                 self._finish(attempt, attempt.outcome(signal.SIGTERM))
 
     def close(self) -> None:
+        """End the fork server and every process of every attempt, and wait for that."""
         self._server.close()
         for attempt in self._attempts.values():
             for fd in attempt.fds:

@@ -7,9 +7,9 @@ task. Nothing is patched for that; it is told afterwards whether there was a see
   imports is one that this state leads to by drawing numbers, nobody has seeded it.
 - ``numpy.random`` forgets its ``seed_seq`` when somebody seeds it.
 
-Not covered: a seed for ``random`` set by a module that the driver had imported before the fork
-server started (Python reseeds ``random`` after each fork), and generator objects made at module
-level without a seed (``rng = default_rng()``): each task gets a copy of the same one.
+Python reseeds ``random`` after each fork, so a seed that was set in the driver is carried over with
+`hold_seed`. Not covered: generator objects that are made at module level without a seed
+(``rng = default_rng()``); each task gets a copy of the same one.
 """
 
 import os
@@ -21,15 +21,16 @@ _WORDS = 624  # of the Mersenne Twister's state; that many draws make the next s
 _MAX_BLOCKS = 2000  # looked for a million draws, which takes some 10 ms
 _PROBE = 64  # bits that tell two blocks apart
 
-_State = tuple[Any, ...]  # as `random.getstate` returns it
+State = tuple[Any, ...]
+"""As `random.getstate` returns it."""
 
 
 class Generators:
     """The generators of a fork server: made before its imports, settled after them."""
 
     def __init__(self) -> None:
-        self._before: _State = random.getstate()
-        self._seeded: _State | None = None
+        self._before: State = random.getstate()
+        self._seeded: State | None = None
         self._numpy: Any = None
 
     def settle(self) -> None:
@@ -49,7 +50,18 @@ class Generators:
             self._numpy.seed(memoryview(os.urandom(4 * _WORDS)).cast("I"))
 
 
-def _leads_to(before: _State, after: _State) -> bool:
+def hold_seed(unseeded: State, state: State) -> None:
+    """Take over a state of ``random`` from the driver, if somebody has seeded it.
+
+    Args:
+        unseeded: Of the driver before any user code ran.
+        state: Of the driver when it started this process.
+    """
+    if not _leads_to(unseeded, state):
+        random.setstate(state)
+
+
+def _leads_to(before: State, after: State) -> bool:
     """Whether drawing numbers in state ``before`` leads to ``after``."""
     if before[1][:_WORDS] == after[1][:_WORDS]:
         return True

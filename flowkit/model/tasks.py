@@ -79,6 +79,8 @@ class Needs:
         cpu: Processors.
         gpu: Accelerators.
         memory: Megabytes.
+        is_declared: Whether the step says what it needs of the machine; such tasks wait for
+            each other, the others only for a free worker.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -86,6 +88,7 @@ class Needs:
     cpu: float = 1
     gpu: float = 0
     memory: int | None = None
+    is_declared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

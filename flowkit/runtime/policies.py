@@ -52,7 +52,8 @@ def step_needs(flow: FlowDef) -> Mapping[str, Needs]:
 
 def _needs(step: StepDef) -> Needs:
     limit = step.decorator(timeout)
-    machine = step.decorator(resources) or resources()
+    declared = step.decorator(resources)
+    machine = declared or resources()
     variables = step.decorator(environment) or environment()
     return Needs(
         environment={name: str(value) for name, value in variables.vars.items()},
@@ -60,4 +61,5 @@ def _needs(step: StepDef) -> Needs:
         cpu=machine.cpu,
         gpu=machine.gpu or 0,
         memory=machine.memory,
+        is_declared=declared is not None,
     )

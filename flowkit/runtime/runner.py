@@ -19,6 +19,7 @@ from flowkit.model.records import AttemptOutcome, NewTask, RunLease
 from flowkit.model.tasks import AttemptError, Needs, TaskResult, TaskSpec
 from flowkit.ports.executor import Executor
 from flowkit.ports.metadata import MetadataWriter
+from flowkit.runtime.admission import Admission, Machine, this_machine, with_gang
 from flowkit.runtime.reporting import Reporter
 from flowkit.runtime.reuse import NoReuse, ResultCache
 from flowkit.runtime.scheduler import Scheduler
@@ -36,12 +37,18 @@ class Policy:
     Attributes:
         max_workers: How many tasks run at once; 0 only takes over what can be reused.
         needs: What each step's attempts need; `Needs()` for those not named.
+        machine: What tasks with declared needs share.
         retry_delay: Seconds to wait before an attempt, by step and number of the attempt.
     """
 
     max_workers: int = 16
     needs: Mapping[str, Needs] = field(default_factory=dict)
+    machine: Machine = field(default_factory=this_machine)
     retry_delay: Callable[[str, int], float] = lambda _step, _attempt: 0.0
+
+    def needs_of(self, spec: TaskSpec) -> Needs:
+        """Return what one attempt needs."""
+        return with_gang(self.needs.get(spec.step, Needs()), spec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,7 @@ class Runner:
         self._executor = executor
         self._reporter = reporter
         self._policy = policy
+        self._admission = Admission(policy.max_workers, policy.machine, policy.needs_of)
         self._reuse = reuse or NoReuse()
         self._queue: deque[TaskSpec] = deque()
         self._delayed: list[tuple[float, TaskSpec]] = []
@@ -226,7 +234,7 @@ class Runner:
         for spec in started:
             self._active[spec.task_id] = _Active(spec, _now())
             self._reporter.started(spec)
-            self._executor.submit(spec, self._policy.needs.get(spec.step, Needs()))
+            self._executor.submit(spec, self._policy.needs_of(spec))
 
     def _ready(self) -> list[TaskSpec]:
         """Take from the queue what may start now."""
@@ -234,8 +242,7 @@ class Runner:
         for entry in [entry for entry in self._delayed if entry[0] <= now]:
             self._delayed.remove(entry)
             self._queue.append(entry[1])
-        room = self._policy.max_workers - len(self._active)
-        return [self._queue.popleft() for _ in range(min(room, len(self._queue)))]
+        return self._admission.take(self._queue)
 
     def _delay(self, specs: Sequence[TaskSpec]) -> None:
         for spec in specs:
@@ -259,6 +266,7 @@ class Runner:
     def _received(self, result: TaskResult) -> _Ended:
         spec = result.spec
         active = self._active.pop(spec.task_id)
+        self._admission.ended(spec)
         if result.error is not None and result.error.cause not in (Cause.EXCEPTION, Cause.ARTIFACT):
             self._reporter.note(spec, result.error.message)
         return _Ended(result, _outcome(result, active.began_at, self._reporter.ended(spec)))

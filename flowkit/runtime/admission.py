@@ -1,0 +1,114 @@
+"""Which waiting tasks may start now: as many as there are workers, processors and memory for."""
+
+import os
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from flowkit.model.tasks import Needs, TaskSpec
+
+MEGABYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What there is to share out among the tasks that say what they need.
+
+    Attributes:
+        cpu: Processors.
+        memory: Megabytes.
+        gpu: Accelerators; None when nobody counts them.
+    """
+
+    cpu: float
+    memory: float
+    gpu: float | None = None
+
+
+def this_machine() -> Machine:
+    """Return the processors that this process may use, and the machine's memory."""
+    cpu = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / MEGABYTE
+    return Machine(cpu, memory)
+
+
+class Admission:
+    """Lets tasks start in the order in which they wait; the first that doesn't fit holds the rest.
+
+    A task that needs more than the whole machine has starts when no other task with needs runs.
+    The members of a gang start together, also when they are more than there are workers.
+
+    Args:
+        max_workers: How many tasks run at once.
+        machine: What there is to share out.
+        needs: What a task needs.
+    """
+
+    def __init__(
+        self, max_workers: int, machine: Machine, needs: Callable[[TaskSpec], Needs]
+    ) -> None:
+        self._max_workers = max_workers
+        self._machine = machine
+        self._needs = needs
+        self._running: dict[int, Needs] = {}
+
+    def take(self, waiting: deque[TaskSpec]) -> list[TaskSpec]:
+        """Remove from the front of the queue what may start now, and count it as running."""
+        taken: list[TaskSpec] = []
+        while waiting and self._has_room(waiting[0]) and self._fits(self._needs(waiting[0])):
+            size = _group_size(waiting)
+            group = [waiting.popleft() for _ in range(size)]
+            for spec in group:
+                self._running[spec.task_id] = self._needs(spec)
+            taken += group
+        return taken
+
+    def ended(self, spec: TaskSpec) -> None:
+        """Give back what a task used."""
+        self._running.pop(spec.task_id, None)
+
+    def _has_room(self, spec: TaskSpec) -> bool:
+        room = self._max_workers - len(self._running)
+        if spec.gang is None:
+            return room > 0
+        return room >= spec.gang.size or not self._running
+
+    def _fits(self, needs: Needs) -> bool:
+        others = [used for used in self._running.values() if used.is_declared]
+        if not needs.is_declared or not others:
+            return True
+        cpu = needs.cpu + sum(used.cpu for used in others)
+        memory = (needs.memory or 0) + sum(used.memory or 0 for used in others)
+        gpu = needs.gpu + sum(used.gpu for used in others)
+        return (
+            cpu <= self._machine.cpu
+            and memory <= self._machine.memory
+            and (self._machine.gpu is None or gpu <= self._machine.gpu)
+        )
+
+
+def _group_size(waiting: deque[TaskSpec]) -> int:
+    """Return how many tasks from the front start together: a gang's members, else one."""
+    gang = waiting[0].gang
+    if gang is None:
+        return 1
+    size = 0
+    for spec in waiting:
+        if spec.gang is None or spec.gang.control_task_id != gang.control_task_id:
+            break
+        size += 1
+    return size
+
+
+def with_gang(needs: Needs, spec: TaskSpec) -> Needs:
+    """Return a task's needs with the variables that tell a gang's member where it stands."""
+    gang = spec.gang
+    if gang is None:
+        return needs
+    variables = {
+        "MF_PARALLEL_MAIN_IP": "127.0.0.1",
+        "MF_PARALLEL_NUM_NODES": str(gang.size),
+        "MF_PARALLEL_NODE_INDEX": str(gang.rank),
+        "MF_PARALLEL_CONTROL_TASK_ID": str(gang.control_task_id),
+    }
+    return replace(needs, environment={**needs.environment, **variables})
