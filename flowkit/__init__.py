@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Any
 from flowkit.authoring.builtin import catch, environment, parallel, resources, retry, timeout
 from flowkit.authoring.current import current
 from flowkit.authoring.decorators import FlowDecorator, StepDecorator
+from flowkit.authoring.flowdecorators import (
+    exit_hook,
+    project,
+    schedule,
+    trigger,
+    trigger_on_finish,
+)
 from flowkit.authoring.flowspec import FlowSpec
 from flowkit.authoring.parameters import JSONType, JSONTypeClass, Parameter
 from flowkit.authoring.steps import step
@@ -49,15 +56,20 @@ __all__ = [
     "default_metadata",
     "default_namespace",
     "environment",
+    "exit_hook",
     "get_metadata",
     "get_namespace",
     "metadata",
     "namespace",
     "parallel",
+    "project",
     "resources",
     "retry",
+    "schedule",
     "step",
     "timeout",
+    "trigger",
+    "trigger_on_finish",
 ]
 
 # The facade's upward edge: these names are looked up where they live when they are first used.

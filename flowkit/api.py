@@ -14,6 +14,8 @@ from types import FrameType
 from typing import Any
 
 from flowkit import wiring
+from flowkit.authoring.current import extended
+from flowkit.authoring.decorators import FlowFacts
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.parameters import ParameterContext, parameter_values
 from flowkit.config import Settings
@@ -280,7 +282,9 @@ def _values(launch: _Launch, parameters: Mapping[str, Any]) -> dict[str, Any]:
             ds_type=settings.datastore.partition("://")[0],
         )
 
-    return parameter_values(parameters, launch.request.parameters, context)
+    current = {name: v for facts in _decorator_facts(launch) for name, v in facts.current.items()}
+    with extended(current):
+        return parameter_values(parameters, launch.request.parameters, context)
 
 
 def _to_stderr(text: str) -> None:
@@ -289,13 +293,22 @@ def _to_stderr(text: str) -> None:
 
 def _facts(launch: _Launch, origin_run_id: str | None) -> RunFacts:
     settings = launch.settings
+    current: dict[str, Any] = {}
+    for facts in _decorator_facts(launch):
+        current.update(facts.current)
     return RunFacts(
+        current=current,
         user=settings.user,
         tags=tuple(launch.request.tags),
         namespace=settings.namespace,
         tempdir=settings.tempdir,
         origin_run_id=origin_run_id,
     )
+
+
+def _decorator_facts(launch: _Launch) -> list[FlowFacts]:
+    flow, user = launch.flow, launch.settings.user
+    return [decorator.facts(flow.name, user) for decorator in flow.decorators]
 
 
 def _new_run(launch: _Launch, root: str, origin: RunRecord | None) -> NewRun:
@@ -313,6 +326,7 @@ def _new_run(launch: _Launch, root: str, origin: RunRecord | None) -> NewRun:
             "runtime:dev",
             f"python_version:{version}",
             f"flowkit_version:{__version__}",
+            *(tag for facts in _decorator_facts(launch) for tag in facts.system_tags),
         ),
         origin_run_id=origin.run_id if origin else None,
         info={

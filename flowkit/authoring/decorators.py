@@ -4,8 +4,8 @@ A decorator acts at three moments and no other: definition (`FlowDecorator.rewri
 (its fields are frozen data that the runner reads), execution (`StepDecorator.wrap`).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowkit.exceptions import (
@@ -79,11 +79,35 @@ class StepDecorator:
         call()
 
 
+@dataclass(frozen=True, slots=True)
+class FlowOption:
+    """A top-level option of the command line that a flow decorator brings along."""
+
+    name: str
+    help: str
+    is_flag: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFacts:
+    """What a flow decorator adds to every run of its flow.
+
+    Attributes:
+        current: Further attributes of `current`.
+        system_tags: Further tags that nobody removes.
+        headline: A line for the header.
+    """
+
+    current: Mapping[str, Any] = field(default_factory=dict)
+    system_tags: Sequence[str] = ()
+    headline: str = ""
+
+
 class FlowDecorator:
     """Base of flow decorators: rewrites the frozen `FlowDef` before the graph is built."""
 
-    name: ClassVar[str] = ""
     allow_multiple: ClassVar[bool] = False
+    cli_options: ClassVar[Sequence[FlowOption]] = ()
 
     def __new__(cls, *_: Any, **attributes: Any) -> Any:
         """Make a decorator."""
@@ -108,7 +132,15 @@ class FlowDecorator:
     @classmethod
     def title(cls) -> str:
         """The decorator's name as users write it."""
-        return cls.name or cls.__name__
+        return cls.__name__
+
+    def configured(self, values: Mapping[str, Any]) -> "FlowDecorator":  # noqa: ARG002
+        """Return the decorator as its options on the command line want it."""
+        return self
+
+    def facts(self, flow: str, user: str) -> FlowFacts:  # noqa: ARG002 - for subclasses
+        """Return what every run of the flow gets from this decorator."""
+        return FlowFacts()
 
     def rewrite(self, flow: "FlowDef") -> "FlowDef":
         """Return the flow as it shall be; the default changes nothing."""

@@ -172,6 +172,8 @@ class FlowSpec:
             task.assigned(name)
 
     def __delattr__(self, name: str) -> None:
+        if not name.startswith("_"):
+            _check_deletable(type(self), name)
         task = self._task()
         was_there = self.__dict__.pop(name, BINDING) is not BINDING
         was_inherited = task is not None and task.deleted(name)
@@ -201,7 +203,7 @@ def _check_assignable(flow: type, name: str) -> None:
         raise AttributeError(f"can't set '{name}': it is a reserved name of FlowSpec")
     check_artifact(name)
     on_class = getattr(flow, name, None)
-    if on_class is None and not _is_constant(flow, name):
+    if on_class is None and not _is_on_class(flow, name):
         return
     if isinstance(on_class, property) or (
         hasattr(type(on_class), "__set__") and not callable(on_class)
@@ -216,7 +218,14 @@ def _check_assignable(flow: type, name: str) -> None:
     )
 
 
-def _is_constant(flow: type, name: str) -> bool:
+def _check_deletable(flow: type, name: str) -> None:
+    if _is_on_class(flow, name):
+        raise AttributeError(
+            f"can't delete '{name}': Flow level attributes and Parameters are not modifiable"
+        )
+
+
+def _is_on_class(flow: type, name: str) -> bool:
     return any(name in vars(base) for base in flow.__mro__)
 
 

@@ -31,6 +31,10 @@ class FlowFile:
     def validate(self) -> None:
         """Check the graph and say so; LintError when it breaks rules."""
         self.say(f"flowkit {__version__} executing {self.flow.name} for user:{self.settings.user}")
+        for decorator in self.flow.decorators:
+            headline = decorator.facts(self.flow.name, self.settings.user).headline
+            if headline:
+                self.say(headline)
         self.say("Validating your flow...")
         api.checked_graph(self.flow)
         self.say("    The graph looks good!")

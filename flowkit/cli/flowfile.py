@@ -1,15 +1,19 @@
 """The command line of one flow file: ``python flow.py [OPTIONS] COMMAND``."""
 
 import json
+from typing import Any
 
 import click
 
 from flowkit import __version__, api
 from flowkit.authoring.flowspec import definition
 from flowkit.cli.context import FlowFile
+from flowkit.cli.options import configured, decorator_options
 from flowkit.cli.reading import dump, logs
 from flowkit.cli.running import resume_command, run_command
 from flowkit.config import adopt, load_settings
+
+SETTINGS = ("datastore", "metadata", "executor")
 
 
 def flow_group(flow: type) -> click.Group:
@@ -27,16 +31,17 @@ def flow_group(flow: type) -> click.Group:
     @click.option("--metadata", metavar="URL", help="Where metadata is: sqlite:///PATH or a URL.")
     @click.option("--executor", metavar="NAME", help="Where tasks run: local, inline or spawn.")
     @click.pass_context
-    def group(context: click.Context, /, quiet: bool, verbose: bool, **flags: str | None) -> None:
-        settings = load_settings(flags)
+    def group(context: click.Context, /, quiet: bool, verbose: bool, **flags: Any) -> None:
+        settings = load_settings({name: flags[name] for name in SETTINGS})
         adopt(settings)
-        context.obj = FlowFile(described, settings, quiet)
+        context.obj = FlowFile(configured(described, flags), settings, quiet)
         context.meta["verbose"] = verbose
         if context.invoked_subcommand is None:
             context.invoke(check)
 
     for command in (check, show, dump, logs, version, help_command, output_dot):
         group.add_command(command)
+    group.params += decorator_options(described)
     group.add_command(run_command(described))
     group.add_command(resume_command())
     return group

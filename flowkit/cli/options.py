@@ -1,9 +1,12 @@
-"""A flow's parameters as options of the command line."""
+"""A flow's parameters and decorators as options of the command line."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import click
 
+from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.parameters import Parameter
 from flowkit.exceptions import ParameterError
 
@@ -43,3 +46,30 @@ def _help(parameter: Parameter) -> str:
         return text
     shown = "computed" if callable(parameter.default) else repr(parameter.default)
     return f"{text}  [default: {shown}]".strip()
+
+
+def decorator_options(flow: FlowDef) -> list[click.Option]:
+    """Return the top-level options that the flow's decorators bring along."""
+    return [
+        click.Option(
+            [f"--{option.name}", _key(option.name)],
+            is_flag=option.is_flag,
+            default=False if option.is_flag else None,
+            help=option.help,
+        )
+        for decorator in flow.decorators
+        for option in decorator.cli_options
+    ]
+
+
+def configured(flow: FlowDef, values: Mapping[str, Any]) -> FlowDef:
+    """Return the flow with its decorators as their options want them."""
+    decorators = tuple(
+        decorator.configured({o.name: values[_key(o.name)] for o in decorator.cli_options})
+        for decorator in flow.decorators
+    )
+    return replace(flow, decorators=decorators)
+
+
+def _key(option: str) -> str:
+    return f"decorator_{option}"

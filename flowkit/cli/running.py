@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from flowkit import api
+from flowkit.authoring.flowdecorators import exit_hook
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.parameters import check_parameters
 from flowkit.cli.context import FlowFile
@@ -25,7 +26,7 @@ def run_command(flow: FlowDef) -> click.Command:
         """Run the flow."""
         check_parameters(flow.parameters)
         request, settings = _request(file, options)
-        _start(file, settings, lambda told: api.run(flow, request, settings, told))
+        _start(file, settings, lambda told: api.run(file.flow, request, settings, told))
 
     command = click.command("run", short_help="Run the flow.")(_with_run_options(run))
     parameters = sorted(flow.parameters.values(), key=lambda parameter: parameter.name)
@@ -87,13 +88,25 @@ def _start(
     file: FlowFile, settings: Settings, launch: Callable[[list[Listener]], RunEnded]
 ) -> None:
     """Check the flow, start it and exit with 1 unless it succeeds."""
-    from flowkit.cli.console import Console
-
     file.validate()
     file.say(f"Using the store in {settings.home}")
-    ended = launch([Console()])
+    ended = launch(_listeners(file, settings))
     if ended.status is Status.FAILED:
         raise click.exceptions.Exit(1)
+
+
+def _listeners(file: FlowFile, settings: Settings) -> list[Listener]:
+    from flowkit.cli.console import Console
+
+    console = Console()
+    if not any(isinstance(decorator, exit_hook) for decorator in file.flow.decorators):
+        return [console]
+    from flowkit.exithooks import ExitHooks
+
+    return [
+        ExitHooks(file.flow, settings, console),
+        console,
+    ]  # what hooks print goes before "Done!"
 
 
 def _with_run_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -1,5 +1,6 @@
 """Changing the tags of a run."""
 
+from abc import abstractmethod
 from collections.abc import Iterable
 
 from flowkit.exceptions import TaggingError
@@ -19,8 +20,9 @@ class Taggable:
     or when the run would have more than 50.
     """
 
+    @abstractmethod
     def _change_tags(self, add: list[str], remove: list[str]) -> None:
-        raise NotImplementedError
+        """Remove and add in one transaction."""
 
     def add_tag(self, tag: Tags) -> None:
         """Add one tag, or several."""

@@ -7,10 +7,13 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from flowkit.executors.work import Work, failure
 from flowkit.model.tasks import TaskSpec
+
+if TYPE_CHECKING:
+    from threading import Event
 
 THREADS_TIMEOUT = 10.0
 """Seconds that threads which still run at the end of a step may take to end."""
@@ -52,10 +55,10 @@ def perform(work: Work, spec: TaskSpec, pipe: ResultPipe) -> NoReturn:
     if os.getpid() != pid:  # user code has forked, and this is the copy
         _say("a process forked by the step came to the step's end; it is ignored")
         os._exit(0)
+    pipe.send(pickle.dumps(result, protocol=5))
     _end_threads()
     atexit._run_exitfuncs()  # noqa: SLF001 - os._exit skips them
     flush_streams()
-    pipe.send(pickle.dumps(result, protocol=5))
     os._exit(0)
 
 
@@ -100,12 +103,18 @@ def _end_threads() -> None:
         return
     import threading  # noqa: PLC0415 - only tasks that have used threads need it
 
-    # _shutdown also tells idle thread pools to end, which joining alone does not
-    ending = threading.Thread(target=vars(threading)["_shutdown"], daemon=True)
-    ending.start()
-    ending.join(THREADS_TIMEOUT)
-    if ending.is_alive():
+    ended = threading.Event()
+    threading.Thread(target=_stop_waiting, args=(ended,), daemon=True).start()
+    vars(threading)["_shutdown"]()  # private, but joining alone does not end idle thread pools
+    ended.set()
+
+
+def _stop_waiting(ended: "Event") -> None:
+    """End the process when its threads don't."""
+    if not ended.wait(THREADS_TIMEOUT):
         _say(f"threads of the step still ran {THREADS_TIMEOUT:.0f} s after its end; killed")
+        flush_streams()
+        os._exit(0)
 
 
 def _write(fd: int, data: bytes) -> None:

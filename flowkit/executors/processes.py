@@ -27,13 +27,15 @@ _STREAMS = ("stdout", "stderr", "result")
 class Attempt:
     """What the driver knows of one attempt in flight."""
 
-    __slots__ = ("fds", "is_watched", "needs", "number", "result", "spec", "stop")
+    __slots__ = ("fds", "held", "is_watched", "needs", "number", "result", "spec", "stop")
 
     def __init__(self, number: int, spec: TaskSpec, needs: Needs) -> None:
         self.number = number
         self.spec = spec
         self.needs = needs
         self.fds: dict[int, str] = {}  # read ends of its pipes, and which stream each carries
+        # write end of the result's pipe: a task that has closed its own can open this one again
+        self.held: int | None = None
         self.is_watched = False
         self.result: list[bytes] = []
         self.stop: AttemptError | None = None  # why it is being stopped
@@ -111,10 +113,8 @@ class ProcessExecutor:
     def close(self) -> None:
         """End the fork server and every process of every attempt, and wait for that."""
         self._server.close()
-        for attempt in self._attempts.values():
-            for fd in attempt.fds:
-                os.close(fd)
-        self._attempts.clear()
+        for attempt in list(self._attempts.values()):
+            self._finish(attempt, failed(attempt.spec, _lost("the executor was closed", None)))
         self._waiting.clear()
         self._alarms.clear()
         self._events.clear()
@@ -226,16 +226,15 @@ class ProcessExecutor:
         """Have the server start it, with new pipes for its two streams and its result."""
         writing: list[int] = []
         try:
-            reader = -1
             for stream in _STREAMS:
                 reader, writer = os.pipe()
                 attempt.fds[reader] = stream
                 writing.append(writer)
                 os.set_blocking(reader, False)
-            # where the write end of the last pipe, the result's, can be opened again
-            path = f"/proc/{os.getpid()}/fd/{reader}"
+            path = f"/proc/{os.getpid()}/fd/{writing[-1]}"
             order = (attempt.spec, dict(attempt.needs.environment), path)
             self._server.command(START, attempt.number, pickle.dumps(order, protocol=5), writing)
+            attempt.held = writing.pop()
         except OSError as error:
             self._finish(attempt, failed(attempt.spec, _not_started(str(error))))
         finally:
@@ -280,6 +279,8 @@ class ProcessExecutor:
         """Report its end, once, and forget it."""
         for fd in list(attempt.fds):
             self._close(attempt, fd)
+        if attempt.held is not None:
+            os.close(attempt.held)
         del self._attempts[attempt.number]
         self._alarms.pop(attempt, None)
         self._events.append(TaskFinished(attempt.spec, result))

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def prepare(connection: SqliteConnection, path: Path, timeout: float) -> None:
     connection.pragma("synchronous = FULL")
     connection.pragma("foreign_keys = ON")
     if level is None or level.version < SCHEMA_VERSION:
-        migrate(connection, path)
+        migrate(connection, path, load_migrations())
 
 
 def stored_level(session: SqliteSession, path: Path) -> Level | None:
@@ -72,9 +73,9 @@ def stored_level(session: SqliteSession, path: Path) -> Level | None:
     return read_level(session)
 
 
-def migrate(connection: SqliteConnection, path: Path) -> None:
+def migrate(connection: SqliteConnection, path: Path, migrations: Sequence[Migration]) -> None:
     """Bring a store up to date: one transaction per migration, done by whoever comes first."""
-    for migration in load_migrations():
+    for migration in migrations:
         connection.transaction(partial(_apply, path=path, migration=migration))
 
 

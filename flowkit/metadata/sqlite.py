@@ -19,7 +19,7 @@ from flowkit.metadata.connection import (
 from flowkit.metadata.creation import create_file, migrate, prepare, stored_level
 from flowkit.metadata.database import Session
 from flowkit.metadata.lease import LockDirectory
-from flowkit.metadata.migrations import check_readable, check_writable
+from flowkit.metadata.migrations import check_readable, check_writable, load_migrations
 from flowkit.metadata.reader import SqlReader
 from flowkit.metadata.writer import SqlWriter
 
@@ -152,7 +152,7 @@ class SqliteSnapshots:
 
     def _empty(self) -> SqliteConnection:
         connection = self._connect("file::memory:")
-        migrate(connection, self._path)
+        migrate(connection, self._path, load_migrations())
         return connection
 
     def _immutable(self) -> SqliteConnection:

@@ -1,6 +1,6 @@
 """The artifacts of one running task: recorded reads, captured writes, detected mutations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MappingView, Sequence
 from typing import Any
 
 from flowkit.authoring.flowdef import FlowDef
@@ -127,6 +127,8 @@ class TaskState:
 
     def deleted(self, name: str) -> bool:
         """Take note of a ``del``; the artifact is gone for this task and those after it."""
+        if name not in self._assigned and not name.startswith("_"):
+            self.note(f"attr:{name}", self._artifacts.get(name))
         self._assigned.pop(name, None)
         self._fingerprints.pop(name, None)
         return self._artifacts.pop(name, None) is not None
@@ -235,14 +237,17 @@ class TaskState:
             raise InvalidNextException(
                 f"step '{self.step}': the foreach variable self.{variable} does not exist"
             ) from None
+        if isinstance(values, Mapping):
+            return list(values.items())
         try:
-            items = list(values.items()) if isinstance(values, Mapping) else list(values)
+            iterator = iter(values)
         except TypeError:
             raise InvalidNextException(
                 f"step '{self.step}': the foreach variable self.{variable} is not iterable: it is "
                 f"of type {type(values).__name__}"
             ) from None
-        is_consumed = iter(values) is values or type(values).__name__.startswith("dict_")
+        items = list(iterator)
+        is_consumed = iterator is values or isinstance(values, MappingView)
         if is_consumed and variable not in self._read_only:
             setattr(self._flow, variable, items)  # an iterator can't be stored, its items can
         return items

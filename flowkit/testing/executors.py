@@ -42,13 +42,22 @@ class Log:
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
         self.events: list[ExecutorEvent] = []
+        self.results: dict[int, TaskResult] = {}  # by task id
         self._deadline = time.monotonic() + PATIENCE
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Poll until something is the case; fail after `PATIENCE` seconds."""
         while not condition():
             assert time.monotonic() < self._deadline, "nothing happened for too long"
-            self.events += self.executor.poll(1.0)
+            self.poll(1.0)
+
+    def poll(self, timeout: float) -> None:
+        """Poll once and note the events."""
+        for event in self.executor.poll(timeout):
+            self.events.append(event)
+            if isinstance(event, TaskFinished):
+                assert event.spec.task_id not in self.results, "finished twice"
+                self.results[event.spec.task_id] = event.result
 
     def wait_for_output(self, text: bytes, task_id: int = 1) -> None:
         """Poll until a task has written something to stdout."""
@@ -56,13 +65,8 @@ class Log:
 
     def result(self, task_id: int = 1) -> TaskResult:
         """Poll until a task has finished, and return its result."""
-        self.wait_until(lambda: task_id in self.results())
-        return self.results()[task_id]
-
-    def results(self) -> dict[int, TaskResult]:
-        """Return the results so far by task id."""
-        ended = [event for event in self.events if isinstance(event, TaskFinished)]
-        return {event.spec.task_id: event.result for event in ended}
+        self.wait_until(lambda: task_id in self.results)
+        return self.results[task_id]
 
     def output(self, task_id: int = 1, stream: str = "stdout") -> bytes:
         """Return what a task has written to a stream so far."""
@@ -84,7 +88,7 @@ def run_all(executor: Executor, specs: Sequence[TaskSpec], needs: Needs | None =
     log = Log(executor)
     for spec in specs:
         executor.submit(spec, needs or Needs())
-    log.wait_until(lambda: len(log.results()) == len(specs))
+    log.wait_until(lambda: len(log.results) == len(specs))
     return log
 
 
@@ -133,7 +137,7 @@ class ExecutorSuite:
     def test_a_task_gives_the_result_of_its_work(self, open_executor: OpenExecutor) -> None:
         log = run_all(open_executor(f"{WORKS}:succeed"), [make_spec(7)])
 
-        assert log.results() == {7: TaskResult(make_spec(7), Status.SUCCEEDED, manifest="7")}
+        assert log.results == {7: TaskResult(make_spec(7), Status.SUCCEEDED, manifest="7")}
 
     def test_a_task_is_started_before_it_is_finished(self, open_executor: OpenExecutor) -> None:
         log = run_all(open_executor(f"{WORKS}:succeed"), [make_spec()])
@@ -177,12 +181,12 @@ class ExecutorSuite:
         log = Log(executor)
         for i in range(self.many):
             executor.submit(make_spec(i), Needs())
-            log.wait_until(lambda submitted=i: submitted - len(log.results()) < 16)  # type: ignore[misc]
-        log.wait_until(lambda: len(log.results()) == self.many)
+            log.wait_until(lambda submitted=i: submitted - len(log.results) < 16)
+        log.wait_until(lambda: len(log.results) == self.many)
 
         finished = [event.spec.task_id for event in log.events if isinstance(event, TaskFinished)]
         assert sorted(finished) == list(range(self.many))
-        assert [told(log.results()[i]) for i in range(self.many)] == list(range(self.many))
+        assert [told(log.results[i]) for i in range(self.many)] == list(range(self.many))
 
     def test_the_variables_that_it_needs_are_set(self, open_executor: OpenExecutor) -> None:
         needs = Needs(environment={"WINE": "red", "PATH": "/nowhere"})
@@ -220,11 +224,11 @@ class ExecutorSuite:
         for i in range(20):
             executor.submit(make_spec(i), Needs())
             executor.cancel(i)
-        log.wait_until(lambda: len(log.results()) == 20)
-        log.events += executor.poll(0.05)
+        log.wait_until(lambda: len(log.results) == 20)
+        log.poll(0.05)
 
         assert sum(isinstance(event, TaskFinished) for event in log.events) == 20
-        errors = [result.error for result in log.results().values() if result.error is not None]
+        errors = [result.error for result in log.results.values() if result.error is not None]
         assert all(error.cause is Cause.CANCELLED for error in errors)
 
     def test_close_may_be_repeated(self, open_executor: OpenExecutor) -> None:
@@ -248,7 +252,7 @@ class ProcessExecutorSuite(ExecutorSuite):
         log = run_all(open_executor(f"{WORKS}:tell_pid"), [make_spec(1), make_spec(2)])
 
         pids = {e.spec.task_id: e.pid for e in log.events if isinstance(e, TaskStarted)}
-        assert [told(log.results()[i])[0] for i in (1, 2)] == [pids[1], pids[2]]  # type: ignore[index]
+        assert [told(log.results[i])[0] for i in (1, 2)] == [pids[1], pids[2]]  # type: ignore[index]
         assert len({*pids.values(), os.getpid()}) == 3
 
     # --- ends ---
@@ -344,9 +348,7 @@ class ProcessExecutorSuite(ExecutorSuite):
         assert told(log.result()) == "finished"
 
     @pytest.mark.parametrize("work", ["wait_for_ever", "ignore_sigterm"])
-    def test_a_task_is_stopped_at_its_timeout(
-        self, open_executor: OpenExecutor, work: str
-    ) -> None:
+    def test_a_task_is_stopped_at_its_timeout(self, open_executor: OpenExecutor, work: str) -> None:
         log = run_all(open_executor(f"{WORKS}:{work}"), [make_spec()], Needs(timeout=0.5))
 
         error = error_of(log.result())

@@ -210,7 +210,8 @@ def tell_surroundings(spec: TaskSpec) -> TaskResult:
             "handlers": sorted(
                 signal.Signals(number).name
                 for number in signal.valid_signals()
-                if number < signal.SIGRTMIN and signal.getsignal(number) is not signal.SIG_DFL
+                if number < signal.SIGRTMIN
+                and signal.getsignal(number) is not signal.SIG_DFL
                 and signal.getsignal(number) is not None
             ),
             "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
