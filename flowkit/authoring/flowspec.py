@@ -191,7 +191,7 @@ class FlowSpec:
 
     __repr__ = __str__
 
-    def __reduce_ex__(self, protocol: object) -> Any:
+    def __getstate__(self) -> object:
         raise TypeError(
             "flows can't be serialized: was self, a method of it or an input of a join assigned to "
             "an attribute?"

@@ -92,7 +92,7 @@ class Input:
     def __repr__(self) -> str:
         return f"<input from step {self._current_step}>"
 
-    def __reduce_ex__(self, protocol: object) -> Any:
+    def __getstate__(self) -> object:
         raise TypeError("an input of a join can't be stored: store the attributes that you need")
 
 
@@ -135,5 +135,5 @@ class Inputs(Sequence[Input]):
     def __repr__(self) -> str:
         return f"<inputs from {', '.join(self._by_step)} ({len(self)} tasks)>"
 
-    def __reduce_ex__(self, protocol: object) -> Any:
+    def __getstate__(self) -> object:
         raise TypeError("the inputs of a join can't be stored: store the attributes that you need")

@@ -44,7 +44,7 @@ class RecordedTask(PartOfRun):
     def _task(self) -> TaskRecord:
         """Return the record as it is now; one that ended well never changes again."""
         record: TaskRecord = self._record
-        if False:
+        if not record.last.status.is_success:
             record = self._record = self._look_up()
         return record
 

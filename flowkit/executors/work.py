@@ -1,6 +1,7 @@
 """What an executor runs, and how that which it raises becomes a result."""
 
 from collections.abc import Callable
+from typing import Any
 
 from flowkit.enums import Cause, Status
 from flowkit.executors.exits import exited
@@ -49,7 +50,7 @@ def failure(spec: TaskSpec, error: BaseException, cause: Cause = Cause.EXCEPTION
     return failed(spec, attempt_error)
 
 
-def resolve(reference: str) -> Callable[..., object]:
+def resolve(reference: str) -> Any:
     """Import what ``"module:name"`` refers to.
 
     Raises:
@@ -59,8 +60,7 @@ def resolve(reference: str) -> Callable[..., object]:
     import importlib  # noqa: PLC0415 - only processes that start from a reference need it
 
     module, _, name = reference.partition(":")
-    found: Callable[..., object] = getattr(importlib.import_module(module), name)
-    return found
+    return getattr(importlib.import_module(module), name)
 
 
 def _exit_request(error: SystemExit) -> AttemptError:

@@ -7,7 +7,9 @@ from types import TracebackType
 from flowkit.enums import Cause
 from flowkit.exceptions import (
     ArtifactError,
+    DataMissingError,
     FlowkitError,
+    IntegrityError,
     InvalidNextException,
     StorageError,
     TimeoutException,
@@ -25,6 +27,8 @@ _CAUSES: tuple[tuple[type[BaseException], Cause], ...] = (
     (TimeoutException, Cause.TIMEOUT),
     (ArtifactError, Cause.ARTIFACT),
     (StorageError, Cause.STORAGE),
+    (IntegrityError, Cause.STORAGE),
+    (DataMissingError, Cause.STORAGE),
     (SystemExit, Cause.EXIT),
 )
 
