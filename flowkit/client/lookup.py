@@ -16,12 +16,15 @@ _TASKS_PER_PAGE = 1000
 def each_run(reader: MetadataReader, flow: str, tags: Sequence[str] = ()) -> Iterator[RunRecord]:
     """Yield the runs of a flow that have all of these tags, newest first, a page at a time."""
     before: int | None = None
+    # Pages grow: most callers want the newest run only, or the newest that went well.
+    limit = 1
     while True:
-        page = reader.runs(flow, tags=tags, before=before, limit=_RUNS_PER_PAGE)
+        page = reader.runs(flow, tags=tags, before=before, limit=limit)
         yield from page
-        if len(page) < _RUNS_PER_PAGE:
+        if len(page) < limit:
             return
         before = page[-1].key
+        limit = min(limit * 4, _RUNS_PER_PAGE)
 
 
 def has_run(reader: MetadataReader, flow: str, tags: Sequence[str] = ()) -> bool:

@@ -107,10 +107,7 @@ def _dump_with(
     buffers: list[Buffer] = []
 
     def stays_in_band(buffer: pickle.PickleBuffer) -> bool:
-        try:
-            view = buffer.raw()
-        except BufferError:  # not contiguous: pickle has the better words for it
-            return True
+        view = buffer.raw()  # contiguous: pickle has refused what is not
         if view.nbytes < OUT_OF_BAND_FROM:
             return True
         buffers.append(view)

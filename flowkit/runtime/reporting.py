@@ -3,10 +3,12 @@
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from flowkit.content.loglines import StreamCapture
 from flowkit.content.runlog import LogStream, RunLogWriter
+from flowkit.exceptions import StorageError
 from flowkit.model.events import Notice, RunEvent, TaskLines, TaskOutput
 from flowkit.model.tasks import TaskSpec
 from flowkit.ports.listener import Listener
@@ -31,6 +33,7 @@ class Reporter:
         self._max_bytes = int(max_log_size * 1_000_000)
         self._captures: dict[tuple[int, str], StreamCapture] = {}
         self._starts: dict[int, int] = {}
+        self._has_lost_log = False
 
     def tell(self, event: RunEvent) -> None:
         """Pass an event on to every listener."""
@@ -54,32 +57,44 @@ class Reporter:
             self._captures[key] = StreamCapture(self._max_bytes)
         self._keep(event.spec, event.stream, *self._captures[key].feed(event.data))
 
-    def note(self, spec: TaskSpec, message: str) -> None:
-        """Log a sentence about a task and tell it."""
-        self._log.append(
-            spec.task_id, spec.attempt, LogStream.NOTES, f"{message}\n".encode(), _now()
-        )
-        self.tell(Notice(message, spec))
+    def ended(self, spec: TaskSpec, note: str = "") -> tuple[int, int]:
+        """Finish the log of an attempt and return where it begins and ends in the file.
 
-    def ended(self, spec: TaskSpec) -> tuple[int, int]:
-        """Finish the log of an attempt and return where it begins and ends in the file."""
+        Args:
+            spec: The attempt.
+            note: What there is to say about its end.
+        """
         for stream in _STREAMS:
             capture = self._captures.pop((spec.task_id, stream), None)
             if capture is not None:
                 self._keep(spec, stream, *capture.close())
+        if note:
+            self._append(spec, LogStream.NOTES, f"{note}\n".encode())
+            self.tell(Notice(note, spec))
         start = self._starts.pop(spec.task_id, self._log.position)
         return start, self._log.position
 
     def flush(self) -> None:
         """Make what was logged readable for others."""
-        self._log.flush()
+        with self._never_failing():
+            self._log.flush()
+
+    def _append(self, spec: TaskSpec, stream: LogStream, data: bytes) -> None:
+        with self._never_failing():
+            self._log.append(spec.task_id, spec.attempt, stream, data, time.time_ns() // 1000)
+
+    @contextmanager
+    def _never_failing(self) -> Iterator[None]:
+        """Go on without a log that can't be written: results matter more; say so once."""
+        try:
+            yield
+        except StorageError as error:
+            if not self._has_lost_log:
+                self._has_lost_log = True
+                self.tell(Notice(f"the run goes on, but its log is incomplete: {error}"))
 
     def _keep(self, spec: TaskSpec, stream: str, lines: Sequence[str], kept: bytes) -> None:
         if kept:
-            self._log.append(spec.task_id, spec.attempt, _STREAMS[stream], kept, _now())
+            self._append(spec, _STREAMS[stream], kept)
         if lines:
             self.tell(TaskLines(spec, stream, lines))
-
-
-def _now() -> int:
-    return time.time_ns() // 1000

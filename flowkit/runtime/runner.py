@@ -267,9 +267,10 @@ class Runner:
         spec = result.spec
         active = self._active.pop(spec.task_id)
         self._admission.ended(spec)
-        if result.error is not None and result.error.cause not in (Cause.EXCEPTION, Cause.ARTIFACT):
-            self._reporter.note(spec, result.error.message)
-        return _Ended(result, _outcome(result, active.began_at, self._reporter.ended(spec)))
+        error = result.error
+        is_told = error is None or error.cause in (Cause.EXCEPTION, Cause.ARTIFACT)
+        log = self._reporter.ended(spec, "" if is_told or error is None else error.message)
+        return _Ended(result, _outcome(result, active.began_at, log))
 
     # --- the end ----------------------------------------------------------------------------------
 

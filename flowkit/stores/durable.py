@@ -1,7 +1,5 @@
 """File operations that survive a power loss, and what can go wrong with them as `StorageError`."""
 
-
-
 import contextlib
 import errno
 import os

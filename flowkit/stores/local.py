@@ -9,8 +9,6 @@
     quarantine/                  damaged blobs
 """
 
-
-
 import contextlib
 import errno
 import hashlib

@@ -1,7 +1,5 @@
 """Verified-marks: which large files were hashed on this machine and have not changed since."""
 
-
-
 import contextlib
 import os
 import time

@@ -203,6 +203,18 @@ class MetadataSuite:
         statuses = [attempt.status for attempt in store.reader.attempts("Train", "1", 1)]
         assert statuses == [Status.FAILED, Status.RUNNING]
 
+    def test_an_attempt_may_start_and_end_in_one_call(
+        self, store: Metadata, lease: RunLease
+    ) -> None:
+        reused = replace(outcome(1, Status.CACHED, written={"x": REF}), origin="Train/0/start/1")
+        for _ in range(2):
+            store.writer.record(lease, [reused], [new_task(1), new_task(2, "end", inputs=[1])])
+        task = store.reader.task("Train", "1", 1)
+
+        assert task is not None
+        assert (task.last.status, task.last.origin) == (Status.CACHED, "Train/0/start/1")
+        assert len(store.reader.artifacts("Train", "1", 1, 0)) == 1
+
     def test_a_repeated_call_changes_nothing(self, store: Metadata, lease: RunLease) -> None:
         ended = [outcome(1, written={"x": REF})]
         store.writer.record(lease, [], [new_task(1)])
