@@ -21,6 +21,7 @@ from flowkit.authoring.parameters import JSONType, JSONTypeClass, Parameter
 from flowkit.authoring.steps import step
 
 if TYPE_CHECKING:
+    from flowkit.authoring.secretsources import secrets
     from flowkit.client import (
         DataArtifact,
         Flow,
@@ -66,6 +67,7 @@ __all__ = [
     "resources",
     "retry",
     "schedule",
+    "secrets",
     "step",
     "timeout",
     "trigger",
@@ -86,6 +88,7 @@ _LAZY = {
     "get_namespace": "flowkit.client",
     "metadata": "flowkit.client",
     "namespace": "flowkit.client",
+    "secrets": "flowkit.authoring.secretsources",
 }
 
 

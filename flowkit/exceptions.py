@@ -26,6 +26,7 @@
     │   └── MissingInMergeArtifactsException
     ├── TimeoutException                        a step ran longer than it may
     ├── FailureHandledByCatch                   the process of a step that has @catch died
+    ├── SecretError                             a secret can't be had
     ├── MulticoreException                      a child of parallel_map failed
     ├── InvalidNameError (ValueError)           exit 3: a name that flowkit does not accept
     │   ├── InvalidPathspecError
@@ -230,6 +231,12 @@ class FailureHandledByCatch(FlowkitError):
     """The process of a step died, and its ``@catch`` took the failure."""
 
     headline = "@catch"
+
+
+class SecretError(FlowkitError):
+    """A secret can't be had; the message never has a value."""
+
+    headline = "Secret unavailable"
 
 
 class MulticoreException(FlowkitError):

@@ -62,9 +62,7 @@ class ExitHooks:
             self._tell(Notice(f"exit hook '{hook.__name__}' failed (exit code {ended.returncode})"))
 
 
-def call(
-    settings: Settings, file: str, flow: str, module: str, hook: str, pathspec: str
-) -> None:
+def call(settings: Settings, file: str, flow: str, module: str, hook: str, pathspec: str) -> None:
     """Call one hook in this process.
 
     Args:

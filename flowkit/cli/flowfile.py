@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from flowkit import __version__, api
+from flowkit import __version__, api, wiring
 from flowkit.authoring.flowspec import definition
 from flowkit.cli.context import FlowFile
 from flowkit.cli.options import configured, decorator_options
@@ -34,6 +34,7 @@ def flow_group(flow: type) -> click.Group:
     def group(context: click.Context, /, quiet: bool, verbose: bool, **flags: Any) -> None:
         settings = load_settings({name: flags[name] for name in SETTINGS})
         adopt(settings)
+        wiring.main_module(described)  # artifacts of classes of this file are loaded from here
         context.obj = FlowFile(configured(described, flags), settings, quiet)
         context.meta["verbose"] = verbose
         if context.invoked_subcommand is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import cloudpickle
 
-from flowkit.materializers.pickled import main_reference
+from flowkit.materializers.references import main_reference
 
 _NOT_THE_SAME = (io.TextIOWrapper, memoryview)
 

@@ -6,9 +6,7 @@ functions and classes) that the plain one can't store.
 
 import io
 import pickle
-import sys
 from collections.abc import Callable
-from types import FunctionType, ModuleType
 from typing import Any
 
 from flowkit.exceptions import (
@@ -17,6 +15,7 @@ from flowkit.exceptions import (
     TimeoutException,
     UnpicklableArtifactException,
 )
+from flowkit.materializers.references import main_reference
 from flowkit.ports.blobs import Buffer
 from flowkit.ports.materializer import Payload
 
@@ -26,7 +25,6 @@ OUT_OF_BAND_FROM = 64 * 1024
 _PROTOCOL = 5
 _NOT_ABOUT_THE_VALUE = (MemoryError, TimeoutException, Interrupted)
 _CLOUDPICKLE_MAY = (pickle.PicklingError, AttributeError, TypeError)
-_Reduced = tuple[Callable[..., Any], tuple[Any, ...]]
 _BufferCallback = Callable[[pickle.PickleBuffer], bool]
 
 
@@ -127,39 +125,6 @@ class _MainPickler(pickle.Pickler):
 
     def reducer_override(self, value: Any) -> Any:
         return main_reference(value, self._main_module) or NotImplemented
-
-
-def main_reference(value: Any, main_module: str) -> _Reduced | None:
-    """Return how to find a class or function of the flow file from another process.
-
-    Args:
-        value: What is being pickled.
-        main_module: The name that the flow file is importable under.
-
-    Returns:
-        A call in the sense of ``__reduce__``, made of ``getattr`` and ``import_module`` only;
-        None if the value is nothing that other processes find in the flow file.
-    """
-    if isinstance(value, ModuleType):
-        is_main = value is sys.modules["__main__"] or value is sys.modules.get(main_module)
-        return (_import_module(), (main_module,)) if is_main else None
-    if not isinstance(value, (type, FunctionType)):
-        return None
-    if value.__module__ not in ("__main__", main_module):
-        return None
-    parent: Any = sys.modules.get(value.__module__)
-    *outer, name = value.__qualname__.split(".")
-    for step in outer:
-        parent = getattr(parent, step, None)
-    if parent is None or getattr(parent, name, None) is not value:
-        return None
-    return getattr, (parent, name)
-
-
-def _import_module() -> Callable[[str], ModuleType]:
-    import importlib  # noqa: PLC0415 - only values with classes of the flow file need it
-
-    return importlib.import_module
 
 
 def _writable(buffer: Buffer) -> Buffer:

@@ -47,12 +47,17 @@ class Worker:
     def __call__(self, spec: TaskSpec) -> TaskResult:
         """Run one attempt; every failure, also of the store, becomes a failed result."""
         try:
-            task = self._open(spec)
-            return self._commit(task, task.run())
+            task = self.open(spec)
+            return self.commit(task, task.run())
         except FlowkitError as error:
             return TaskResult(spec, Status.FAILED, error=attempt_error(error))
 
-    def _open(self, spec: TaskSpec) -> "_Task":
+    def open(self, spec: TaskSpec) -> "OpenTask":
+        """Bind an attempt to its inputs, without running it.
+
+        Raises:
+            FlowkitError: The inputs can't be read.
+        """
         inputs = self._store.get_manifests(spec.inputs)
         root = self._store.get_manifest(spec.root)
         flow: Any = object.__new__(self._definition.cls)
@@ -64,11 +69,12 @@ class Worker:
         state = TaskState(self._definition, spec, self._store, inherited, flow)
         flow.__dict__[BINDING] = state
         node = self._graph[spec.step]
-        task = _Task(self._definition.steps[spec.step], node, state, flow, _sources(state, inputs))
+        step = self._definition.steps[spec.step]
+        task = OpenTask(step, node, state, flow, _sources(state, inputs))
         task.context = self._context(spec, root, task)
         return task
 
-    def _context(self, spec: TaskSpec, root: Manifest, task: "_Task") -> TaskContext:
+    def _context(self, spec: TaskSpec, root: Manifest, task: "OpenTask") -> TaskContext:
         info: Mapping[str, Any] = self._load(root, RUN_INFO) or {}
         gang = spec.gang
         return TaskContext(
@@ -107,7 +113,16 @@ class Worker:
         ref = manifest.artifacts.get(name)
         return None if ref is None else self._store.load(ref)
 
-    def _commit(self, task: "_Task", raised: BaseException | None) -> TaskResult:
+    def commit(self, task: "OpenTask", raised: BaseException | None) -> TaskResult:
+        """Store what an attempt has left, and return its result.
+
+        Args:
+            task: The attempt, after it was run.
+            raised: What `OpenTask.run` returned.
+
+        Raises:
+            StorageError: The store can't be written.
+        """
         spec = task.state.spec
         extra = {} if raised is None else {"_exception": _wrapped(raised)}
         manifest, failures = task.state.commit(extra)
@@ -132,8 +147,11 @@ class Worker:
         )
 
 
-class _Task:
-    """One attempt about to run: the step's call, nested in its decorators."""
+class OpenTask:
+    """One attempt about to run: the step's call, nested in its decorators.
+
+    ``flow`` is the instance whose step is called, ``context`` what `current` tells about it.
+    """
 
     context: TaskContext
 
@@ -164,8 +182,14 @@ class _Task:
                 return error
         return None
 
+    @property
+    def inputs(self) -> Inputs | None:
+        """The inputs of a join; None for other steps."""
+        return Inputs(self._inputs) if self.state.is_join else None
+
     def _call_step(self) -> None:
-        arguments = (Inputs(self._inputs),) if self.state.is_join else ()
+        inputs = self.inputs
+        arguments = () if inputs is None else (inputs,)
         self._step.function(self.flow, *arguments)
 
     def handle_failure(self, error: BaseException) -> ExceptionWrapper:

@@ -24,7 +24,7 @@ SAMPLES: dict[str, Buffer] = {
     "one byte": b"x",
     "text": b"The quick brown fox. " * 40,
     "bytearray": bytearray(range(256)) * 300,
-    "memoryview of numbers": memoryview(bytes(8 * 5000)).cast("d"),
+    "memoryview of numbers": memoryview(bytes(4 * 5000)).cast("I"),
     "large, compressible": bytes(LARGE),
     "large, random": os.urandom(LARGE),
 }

@@ -10,6 +10,7 @@ import itertools
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,9 +33,10 @@ class Recorder:
     """Calls the real functions, notes what they did, and stops the writer after some calls."""
 
     stop_after: int | None = None
-    calls: list[tuple] = field(default_factory=list)
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
     descriptors: dict[int, tuple[str, int]] = field(default_factory=dict)
-    inodes: itertools.count = field(default_factory=itertools.count)
+    positions: dict[int, int] = field(default_factory=dict)
+    inodes: "itertools.count[int]" = field(default_factory=itertools.count)
     is_stopped: bool = False
 
     def note(self, *call):
@@ -62,7 +64,6 @@ class Recorder:
             inode = next(self.inodes)
             self.note("create", str(path), inode)
         self.descriptors[descriptor] = (str(path), inode)
-        self.positions = getattr(self, "positions", {})
         self.positions[descriptor] = 0
 
     def write(self, count, descriptor, data):
@@ -93,11 +94,12 @@ class Recorder:
 def states(calls, model):
     """Yield every state after a power loss at the end of these calls: path to content."""
     changes = [call for call in calls if call[0] in ("mkdir", "create", "rename", "unlink")]
-    durable_until = {}
-    content, synced = {}, {}
+    is_durable: dict[int, bool] = {}
+    content: dict[int, bytes] = {}
+    synced: dict[int, bytes] = {}
     for call in calls:
         if call in changes:
-            durable_until.setdefault(id(call), False)
+            is_durable.setdefault(id(call), False)
         elif call[0] == "write":
             _, inode, position, data = call
             old = content.get(inode, b"").ljust(position, b"\0")
@@ -106,9 +108,9 @@ def states(calls, model):
             synced[call[1]] = content.get(call[1], b"")
         elif call[0] == "sync directory":
             for change in changes:
-                if id(change) in durable_until and os.path.dirname(name_of(change)) == call[1]:
-                    durable_until[id(change)] = True
-    volatile = [change for change in changes if not durable_until[id(change)]]
+                if id(change) in is_durable and os.path.dirname(name_of(change)) == call[1]:
+                    is_durable[id(change)] = True
+    volatile = [change for change in changes if not is_durable[id(change)]]
     for lost in losses(changes, volatile, model):
         names = surviving_names(changes, lost)
         choices = [

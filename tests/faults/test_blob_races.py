@@ -48,7 +48,7 @@ def test_what_a_killed_writer_leaves_is_never_seen(tmp_path, monkeypatch):
     real = os.fsync
 
     def work():
-        os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
+        monkeypatch.setattr(os, "fsync", lambda _: os.kill(os.getpid(), signal.SIGKILL))
         store.put(b"second")
 
     assert os.WTERMSIG(os.waitpid(fork(work), 0)[1]) == signal.SIGKILL

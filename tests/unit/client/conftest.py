@@ -14,7 +14,7 @@ from flowkit.content.store import ArtifactStore
 from flowkit.enums import Status
 from flowkit.materializers.pickled import PickleMaterializer
 from flowkit.metadata.sqlite import open_reader, open_writer
-from flowkit.model.manifest import Frame, Manifest, Transition
+from flowkit.model.manifest import ArtifactRef, Frame, Manifest, Transition
 from flowkit.model.records import AttemptOutcome, NewRun, NewTask, RunLease
 from flowkit.model.tasks import AttemptError
 from flowkit.stores.local import LocalBlobStore
@@ -91,7 +91,8 @@ class Written:
     ) -> None:
         """Commit the end of an attempt; no ``values`` means that its process died."""
         store = self.library.store
-        manifest, written = None, {}
+        manifest: str | None = None
+        written: Mapping[str, ArtifactRef] = {}
         if values is not None:
             written = store.save(values).refs
             splits = None if items is None else tuple(store.save_items(list(items)))

@@ -1,6 +1,8 @@
 """Artifacts: what is known of them, and what happens when their bytes are not what they were."""
 
 import os
+import sys
+from importlib import import_module
 
 import pytest
 
@@ -111,11 +113,8 @@ def test_a_value_that_is_no_manifest_is_damage(opened, library):
 def test_an_artifact_that_cant_be_rebuilt_here_says_so(opened, library, tmp_path, monkeypatch):
     (tmp_path / "passing_module.py").write_text("class Thing: pass\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    import sys
-
-    import passing_module
-
-    library.run().task(1, "start", {"thing": passing_module.Thing()})
+    thing = import_module("passing_module").Thing()
+    library.run().task(1, "start", {"thing": thing})
     del sys.modules["passing_module"]
     monkeypatch.undo()
     opened()

@@ -61,7 +61,7 @@ def test_a_flow_has_the_runs_of_the_namespace(opened, runs, name, expected):
     namespace(name)
 
     assert [run.id for run in Flow("Train")] == expected
-    assert Flow("Train").latest_run.id == expected[0]
+    assert repr(Flow("Train").latest_run) == f"Run('Train/{expected[0]}')"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What every object of the client promises: pathspecs, errors, order, tags, attempts."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from flowkit.client import DataArtifact, Flow, Flows, Run, Step, Task, namespace
 from flowkit.enums import Status
 from flowkit.exceptions import InvalidPathspecError, NamespaceMismatchError, NotFoundError
 
-PATHSPECS = {
+PATHSPECS: dict[Any, str] = {
     Flow: "Train",
     Run: "Train/1",
     Step: "Train/1/fit",
@@ -113,7 +114,7 @@ def test_parents_lead_back_up(opened, trained):
     opened()
     artifact = DataArtifact("Train/1/fit/2/x")
 
-    ancestors = [artifact.parent]
+    ancestors: list[Any] = [artifact.parent]
     while ancestors[-1].parent is not None:
         ancestors.append(ancestors[-1].parent)
 

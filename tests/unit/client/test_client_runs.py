@@ -1,5 +1,7 @@
 """Flows and runs: the newest one, its outcome, its tags."""
 
+from typing import Any
+
 import pytest
 
 from flowkit.client import Flow, Run, Step, Task, namespace
@@ -29,8 +31,8 @@ def history(library):
 def test_the_latest_run_is_the_newest_in_whatever_state(opened, history):
     opened()
 
-    assert Flow("Train").latest_run.id == "3"
-    assert Flow("Train").latest_successful_run.id == "1"
+    assert repr(Flow("Train").latest_run) == "Run('Train/3')"
+    assert repr(Flow("Train").latest_successful_run) == "Run('Train/1')"
 
 
 def test_there_may_be_no_successful_run(opened, library):
@@ -89,7 +91,8 @@ def _new_run(library):
 
 def test_the_outcome_of_a_run_is_that_of_its_end_task(opened, history):
     opened()
-    first, second, third = Run("Train/1"), Run("Train/2"), Run("Train/3")
+    runs: list[Any] = [Run("Train/1"), Run("Train/2"), Run("Train/3")]
+    first, second, third = runs
 
     assert (first.finished, first.successful, first.status) == (True, True, "succeeded")
     assert first.end_task.pathspec == "Train/1/end/2"
@@ -110,7 +113,7 @@ def test_the_last_step_may_have_another_name(opened, library):
     run.finish()
     opened()
 
-    assert Run("Train/1").end_task.pathspec == "Train/1/finale/2"
+    assert repr(Run("Train/1").end_task) == "Task('Train/1/finale/2')"
     assert Run("Train/1").successful
 
 

@@ -1,6 +1,7 @@
 """Tasks: outcome, artifacts, place in the graph, facts."""
 
 import pickle
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ class Canary:
 
 # --- outcome --------------------------------------------------------------------------------------
 
-OUTCOMES = {
+OUTCOMES: dict[str, tuple[dict[str, Any], bool, bool, str | None, int | None]] = {
     "success": ({"values": {"x": 1}}, True, True, None, 1),
     "cached": ({"values": {"x": 1}, "status": Status.CACHED}, True, True, None, 1),
     "exception": (
@@ -270,7 +271,10 @@ def test_the_control_task_leads_a_gang(opened, library):
     run.task(4, "end")
     opened()
 
-    assert Step("Train/1/train").control_task.pathspec == "Train/1/train/1"
+    control = Step("Train/1/train").control_task
+
+    assert control is not None
+    assert control.pathspec == "Train/1/train/1"
     assert [task.id for task in Step("Train/1/train").control_tasks()] == ["1"]
     assert list(Step("Train/1/train").control_tasks("no such tag")) == []
     assert Step("Train/1/end").control_task is None
@@ -330,6 +334,15 @@ def test_metadata_tells_what_is_known(opened, library):
     assert first.created_at.tzinfo is None
     assert Task("Train/1/fit/1", attempt=0).metadata_dict["attempt_ok"] == "False"
     assert Task("Train/1/fit/1", attempt=4).metadata_dict.keys() >= {"user"}
+
+
+def test_a_running_attempt_is_neither_ok_nor_not(opened, library):
+    library.run().start(1, "start")
+    opened()
+
+    facts = Task("Train/1/start/1").metadata_dict
+    assert facts["attempt"] == "0"
+    assert "attempt_ok" not in facts
 
 
 def test_the_environment_is_that_of_the_run(opened, library):

@@ -1,0 +1,1 @@
+"""Where ``@secrets`` gets its values from: one provider per file, found by name."""
