@@ -72,7 +72,7 @@ def open_writer(settings: Settings) -> MetadataWriter:
     Raises:
         UsageError: The URL is of a kind that nobody provides.
     """
-    from flowkit.metadata.sqlite import open_writer as open_sqlite
+    from flowkit.metastore.sqlite import open_writer as open_sqlite
 
     return open_sqlite(_sqlite_path(settings))
 
@@ -83,7 +83,7 @@ def open_reader(settings: Settings) -> MetadataReader:
     Raises:
         UsageError: The URL is of a kind that nobody provides.
     """
-    from flowkit.metadata.sqlite import open_reader as open_sqlite
+    from flowkit.metastore.sqlite import open_reader as open_sqlite
 
     return open_sqlite(_sqlite_path(settings))
 

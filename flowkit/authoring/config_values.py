@@ -61,7 +61,8 @@ def unwrapped(value: Any) -> Any:
 class LazyValue:
     """What ``cfg.a.b`` and ``config_expr(...)`` are in a class body: a value to come.
 
-    May stand in the arguments of decorators and of parameters, also as ``**cfg.a``.
+    May stand in the arguments of decorators and of parameters, also as ``**cfg.a``. Every public
+    attribute but ``keys`` is a key of the value to come, so its own ones are private.
 
     Args:
         evaluate: Returns the value, given the configs by name.
@@ -87,25 +88,6 @@ class LazyValue:
     def keys(self) -> list[str]:
         """Return one key that stands for all of them: this is what ``**cfg.a`` asks for."""
         return [_UNPACKED + self._text]
-
-    def resolve(self, configs: Mapping[str, Any]) -> Any:
-        """Return the value, dicts as plain ones.
-
-        Args:
-            configs: By name, as steps see them.
-
-        Raises:
-            DefinitionError: The expression fails, for instance for want of a key.
-        """
-        # The expression is the user's code and may raise anything.
-        try:
-            return unwrapped(self._evaluate(configs))
-        except FlowkitError:
-            raise
-        except Exception as error:
-            raise DefinitionError(
-                f"'{self._text}' can't be found in the configs: {type(error).__name__}: {error}"
-            ) from error
 
     def __iter__(self) -> Iterator[Any]:
         self._refuse()
@@ -178,7 +160,7 @@ def resolved(value: Any, configs: Mapping[str, Any]) -> Any:
         DefinitionError: An expression can't be evaluated.
     """
     if isinstance(value, LazyValue):
-        return value.resolve(configs)
+        return _evaluated(value, configs)
     if not is_lazy(value):
         return value
     if not isinstance(value, Mapping):
@@ -190,3 +172,15 @@ def resolved(value: Any, configs: Mapping[str, Any]) -> Any:
         else:
             result[key] = resolved(part, configs)
     return result
+
+
+def _evaluated(value: LazyValue, configs: Mapping[str, Any]) -> Any:
+    # The expression is the user's code and may raise anything.
+    try:
+        return unwrapped(value._evaluate(configs))  # noqa: SLF001 - see there
+    except FlowkitError:
+        raise
+    except Exception as error:
+        raise DefinitionError(
+            f"{value!r} can't be found in the configs: {type(error).__name__}: {error}"
+        ) from error

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -33,7 +33,7 @@ class ConfigDef:
         return ConfigValue(value) if is_wrapped else value
 
 
-class Config:
+class Config(LazyValue):
     """Values that shape a flow: ``self.cfg.depth`` in steps, ``cfg.depth`` in decorators.
 
     Unlike parameters, configs are known before the flow is defined, so that the arguments of
@@ -65,8 +65,6 @@ class Config:
                 print(self.cfg.model.name)
     """
 
-    # Every public name is a key of the config in the class body, hence the private ones only.
-
     def __init__(  # noqa: PLR0913 - the signature that Metaflow users know
         self,
         name: str,
@@ -80,29 +78,14 @@ class Config:
     ) -> None:
         if default is not None and default_value is not None:
             raise DefinitionError(f"config '{name}': give default or default_value, not both")
+        super().__init__(lambda configs: configs[name], name)
         self._declared = ConfigDef(
             name, default, default_value, help or "", bool(required), parser, plain
         )
-        self._whole = LazyValue(lambda configs: configs[name], name)
         self._attribute = name
 
     def __set_name__(self, owner: type, attribute: str) -> None:
         self._attribute = attribute
-
-    def __getattr__(self, name: str) -> LazyValue:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._whole, name)  # type: ignore[no-any-return]
-
-    def __getitem__(self, key: Any) -> LazyValue:
-        return self._whole[key]
-
-    def keys(self) -> list[str]:
-        """Return one key that stands for all of them: this is what ``**cfg`` asks for."""
-        return self._whole.keys()
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._whole)
 
     def __get__(self, flow: Any, owner: type | None = None) -> Any:
         if flow is None:

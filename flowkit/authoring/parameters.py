@@ -4,8 +4,9 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
+from flowkit.authoring.config_values import is_lazy, resolved
 from flowkit.exceptions import (
     DefinitionError,
     ParameterError,
@@ -105,6 +106,12 @@ class Parameter:
             alpha = Parameter("alpha", default=0.1, help="learning rate")
     """
 
+    def __new__(cls, *arguments: Any, **options: Any) -> Self:
+        """Make a parameter that knows its arguments: some may wait for the configs."""
+        parameter = super().__new__(cls)
+        parameter._given = (arguments, options)
+        return parameter
+
     def __init__(  # noqa: PLR0913 - the signature that Metaflow users know
         self,
         name: str,
@@ -118,6 +125,9 @@ class Parameter:
         **options: Any,
     ) -> None:
         self.name = name
+        self.attribute = ""
+        if is_lazy(self._given):
+            return  # `resolved` makes the real one
         self.default = default
         self.kind = _kind(type, default)
         self.help = help
@@ -125,7 +135,6 @@ class Parameter:
         self.show_default = True if show_default is None else show_default
         self.separator = separator
         self.options = options
-        self.attribute = ""
         if separator is not None and self.kind is not str:
             raise DefinitionError(f"parameter '{name}': a separator goes with type str only")
         for field_name in ("required", "show_default", "separator"):
@@ -146,6 +155,25 @@ class Parameter:
 
     def __repr__(self) -> str:
         return f"Parameter({self.name!r})"
+
+    def resolved(self, configs: Mapping[str, Any]) -> Self:
+        """Return the parameter with what comes from configs in place.
+
+        Args:
+            configs: By name, as steps see them.
+
+        Raises:
+            DefinitionError: A config has no such value, or it doesn't fit.
+        """
+        if not is_lazy(self._given):
+            return self
+        arguments, options = resolved(self._given, configs)
+        try:
+            made = type(self)(*arguments, **options)
+        except (TypeError, ValueError) as error:
+            raise DefinitionError(f"parameter '{self.name}': {error}") from error
+        made.attribute = self.attribute
+        return made
 
     @property
     def type_name(self) -> str:
@@ -188,6 +216,10 @@ class Parameter:
         if self.kind is int and isinstance(value, float) and not value.is_integer():
             raise ValueError("it has a fraction")
         return self.kind(value)
+
+    def stored(self, value: Any, context: ParameterContext) -> Any:  # noqa: ARG002 - for subclasses
+        """Return what a run keeps for a parsed value, which is the value itself."""
+        return value
 
     def resolve_default(self, context: ParameterContext) -> Any:
         """Return the value for a run that doesn't give one.
@@ -278,12 +310,14 @@ def parameter_values(
     values = {}
     for attribute, parameter in parameters.items():
         key = parameter.name.replace("-", "_")
+        around = context(parameter.name)
         if key in left:
-            values[attribute] = parameter.parse(left.pop(key))
+            value = parameter.parse(left.pop(key))
         elif parameter.required and parameter.default is None:
             raise UsageError(f"missing option '--{parameter.name}'")
         else:
-            values[attribute] = parameter.resolve_default(context(parameter.name))
+            value = parameter.resolve_default(around)
+        values[attribute] = parameter.stored(value, around)
     if left:
         known = ", ".join(sorted(p.name for p in parameters.values())) or "none"
         raise UsageError(f"unknown parameter '{next(iter(left))}'; the flow's are: {known}")

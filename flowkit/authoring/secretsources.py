@@ -71,11 +71,8 @@ def _parsed(source: str | Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any
 
 def _provider(kind: str) -> Any:
     """Return the provider of a type: a `flowkit.ports.secrets.SecretsProvider`."""
-    if kind in PROVIDERS:
-        provider = plugins.load(PROVIDERS[kind])
-    else:
-        provider = plugins.find("secrets", kind)
+    known = PROVIDERS.get(kind)
+    provider = plugins.load(known) if known else plugins.find("secrets", kind)
     if provider is None:
-        known = ", ".join(PROVIDERS)
-        raise NotFoundError(f"@secrets: unknown type '{kind}'; there are: {known}")
+        raise NotFoundError(f"@secrets: unknown type '{kind}'; there are: {', '.join(PROVIDERS)}")
     return provider()

@@ -55,8 +55,10 @@ class Admission:
     def take(self, waiting: deque[TaskSpec]) -> list[TaskSpec]:
         """Remove from the front of the queue what may start now, and count it as running."""
         taken: list[TaskSpec] = []
-        while waiting and self._has_room(waiting[0]) and self._fits(self._needs(waiting[0])):
+        while waiting and self._fits(self._needs(waiting[0])):
             size = _group_size(waiting)
+            if not self._has_room(size):
+                break
             group = [waiting.popleft() for _ in range(size)]
             for spec in group:
                 self._running[spec.task_id] = self._needs(spec)
@@ -67,11 +69,9 @@ class Admission:
         """Give back what a task used."""
         self._running.pop(spec.task_id, None)
 
-    def _has_room(self, spec: TaskSpec) -> bool:
+    def _has_room(self, size: int) -> bool:
         room = self._max_workers - len(self._running)
-        if spec.gang is None:
-            return room > 0
-        return room >= spec.gang.size or not self._running
+        return room >= size or (size > 1 and not self._running)
 
     def _fits(self, needs: Needs) -> bool:
         others = [used for used in self._running.values() if used.is_declared]

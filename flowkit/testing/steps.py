@@ -20,6 +20,7 @@ from flowkit.runtime.transitions import find_problem
 from flowkit.runtime.worker import Worker
 from flowkit.stores.memory import MemoryBlobStore
 
+_INPUT = "input"
 _USER = "tester"
 _NOT_GIVEN = object()
 _MAX_NUM_SPLITS = 100
@@ -63,7 +64,7 @@ def call_step(  # noqa: PLR0913 - everything that a step can see
         step: Name of the step.
         artifacts: What earlier steps have left on ``self``, by name.
         inputs: For a join: the artifacts of each preceding task, in order; or by name of the
-            preceding step.
+            preceding step. In a foreach, "input" among them is the item of that task.
         input: The foreach item, ``self.input``.
         params: Values of the flow's parameters by name; the others have their defaults.
 
@@ -165,14 +166,14 @@ class _Inputs:
         before = self._node.predecessors
         if len(before) == len(inputs) > 1:  # a join of a static split
             return tuple(self._put(*pair, ()) for pair in zip(inputs, before, strict=True))
-        item = self._store.save_items([None])[0]
+        items = self._store.save_items([values.get(_INPUT) for values in inputs])
         return tuple(
             self._put(values, before[0], (Frame("", None, index, len(inputs), item),))
-            for index, values in enumerate(inputs)
+            for index, (values, item) in enumerate(zip(inputs, items, strict=True))
         )
 
     def _put(self, values: Artifacts, step: str, frames: tuple[Frame, ...]) -> str:
-        saved = self._store.save(values)
+        saved = self._store.save({n: value for n, value in values.items() if n != _INPUT})
         for error in saved.failures.values():
             raise error
         artifacts = {**self._inherited, **saved.refs}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 LONGEST_FILE = 400
 PYTHON_FOLDERS = ("flowkit", "tests", "examples", "benchmarks", "docs")
-READS_ENVIRONMENT = ("flowkit/config.py", "flowkit/executors/")
-"""The settings; and executors, which make the environment of their children."""
+READS_ENVIRONMENT = ("flowkit/config.py", "flowkit/executors/", "flowkit/vaults/")
+"""Settings; executors, which make the environment of tasks; secrets, which are put into it."""
 
 
 def test_nothing_is_left_to_do_in_comments(root):

@@ -12,10 +12,10 @@ from itertools import count
 import pytest
 
 from flowkit.enums import Status
-from flowkit.metadata.connection import SqliteConnection, utc_now
-from flowkit.metadata.creation import migrate
-from flowkit.metadata.migrations import load_migrations
-from flowkit.metadata.sqlite import open_reader, open_writer
+from flowkit.metastore.connection import SqliteConnection, utc_now
+from flowkit.metastore.creation import migrate
+from flowkit.metastore.migrations import load_migrations
+from flowkit.metastore.sqlite import open_reader, open_writer
 from flowkit.model.records import NewRun
 from flowkit.testing.metadata import REF, new_run, new_task, outcome
 
@@ -127,7 +127,7 @@ def check_ids(path):
 # Writes rounds as fast as it can until it is killed from outside.
 BUSY_DRIVER = """
 import sys
-from flowkit.metadata.sqlite import open_writer
+from flowkit.metastore.sqlite import open_writer
 from flowkit.testing.metadata import REF, new_run, new_task, outcome
 
 writer = open_writer(sys.argv[1])

@@ -11,7 +11,7 @@ import pytest
 
 from flowkit.enums import Status
 from flowkit.exceptions import InternalError
-from flowkit.metadata.sqlite import open_reader, open_writer
+from flowkit.metastore.sqlite import open_reader, open_writer
 from flowkit.testing.metadata import new_run, new_task, outcome
 
 # The watchdog of faulthandler is a thread, but one that a forked child does without.
@@ -43,7 +43,7 @@ def together(program, count, *args):
 
 CREATE = """
 import sys
-from flowkit.metadata.sqlite import open_writer
+from flowkit.metastore.sqlite import open_writer
 from flowkit.model.records import NewRun
 
 print("ready", flush=True)
@@ -55,7 +55,7 @@ for _ in range(25):
 FINISH = """
 import sys
 from flowkit.enums import Status
-from flowkit.metadata.sqlite import open_writer
+from flowkit.metastore.sqlite import open_writer
 from flowkit.model.records import NewRun
 
 writer = open_writer(sys.argv[1])
@@ -79,7 +79,7 @@ def test_eight_processes_create_runs_with_ids_without_gap_or_duplicate(tmp_path)
 
 TAG = """
 import sys
-from flowkit.metadata.sqlite import open_writer
+from flowkit.metastore.sqlite import open_writer
 
 number, path = sys.argv[1:]
 writer = open_writer(path)
@@ -105,7 +105,7 @@ def test_sixteen_processes_change_tags_and_lose_none(tmp_path):
 TAKE = """
 import sys
 from flowkit.exceptions import ConflictError
-from flowkit.metadata.sqlite import open_writer
+from flowkit.metastore.sqlite import open_writer
 
 writer = open_writer(sys.argv[2])
 print("ready", flush=True)

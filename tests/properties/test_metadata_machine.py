@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from flowkit.enums import Status
 from flowkit.exceptions import ConflictError, FencedError, InternalError
-from flowkit.metadata.sqlite import open_reader, open_writer
+from flowkit.metastore.sqlite import open_reader, open_writer
 from flowkit.model.records import RunLease
 from flowkit.testing.metadata import REF, new_run, new_task, outcome
 

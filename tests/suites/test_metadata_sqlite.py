@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flowkit.metadata.sqlite import open_reader, open_writer
+from flowkit.metastore.sqlite import open_reader, open_writer
 from flowkit.testing.metadata import Metadata, MetadataSuite, OpenMetadata
 
 

@@ -13,7 +13,7 @@ from flowkit.content.runlog import RunLogWriter
 from flowkit.content.store import ArtifactStore
 from flowkit.enums import Status
 from flowkit.materializers.pickled import PickleMaterializer
-from flowkit.metadata.sqlite import open_reader, open_writer
+from flowkit.metastore.sqlite import open_reader, open_writer
 from flowkit.model.manifest import ArtifactRef, Frame, Manifest, Transition
 from flowkit.model.records import AttemptOutcome, NewRun, NewTask, RunLease
 from flowkit.model.tasks import AttemptError

@@ -4,6 +4,7 @@ import dataclasses
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,6 +62,10 @@ class OneByOne:
         self.list, self.delete = inner.list, inner.delete
 
 
+def iter_nothing():
+    yield from ()
+
+
 def store_on(blobs):
     return ArtifactStore(blobs, Registry(PickleMaterializer()))
 
@@ -79,7 +84,12 @@ def store(blobs):
 
 
 def test_values_come_back(store):
-    values = {"none": None, "text": BIG_TEXT, "array": np.arange(100_000), "list": [1, {"a": 2.5}]}
+    values: dict[str, Any] = {
+        "none": None,
+        "text": BIG_TEXT,
+        "array": np.arange(100_000),
+        "list": [1, {"a": 2.5}],
+    }
     refs = store.save(values).refs
 
     assert list(refs) == list(values)
@@ -146,7 +156,7 @@ def test_a_store_that_takes_one_blob_at_a_time_will_do():
 
 
 def test_all_values_that_can_not_be_stored_are_reported_and_the_others_saved(store):
-    saved = store.save({"a": 1, "model": {"db": LOCK}, "b": (x for x in []), "c": 3})
+    saved = store.save({"a": 1, "model": {"db": LOCK}, "b": iter_nothing(), "c": 3})
 
     assert list(saved.refs) == ["a", "c"]
     assert list(saved.failures) == ["model", "b"]
@@ -155,7 +165,7 @@ def test_all_values_that_can_not_be_stored_are_reported_and_the_others_saved(sto
 
 
 def test_items_are_refs_with_little_inline(store, blobs):
-    items = [1, "x" * INLINE_ITEM, np.zeros(20_000), None]
+    items: list[Any] = [1, "x" * INLINE_ITEM, np.zeros(20_000), None]
     refs = store.save_items(items)
 
     assert [ref.inline is None for ref in refs] == [False, True, False, False]
@@ -270,7 +280,9 @@ def test_every_blob_that_a_manifest_needs_is_found_without_unpickling(store, blo
     refs = store.save({"a": np.zeros(20_000), "b": [BIG_TEXT, np.ones(20_000)], "c": 1}).refs
     items = tuple(store.save_items(["i" * 1000, np.full(20_000, 7)]))
     frame = Frame("s", None, 0, 1, store.save_items(["f" * 1000])[0])
-    digest = store.put_manifest(Manifest(refs, next=Transition(("x",), "b", items), frames=(frame,)))
+    digest = store.put_manifest(
+        Manifest(refs, next=Transition(("x",), "b", items), frames=(frame,))
+    )
     before = {found for found, _ in blobs.list()}
     blobs.put(b"not needed")
 
@@ -382,7 +394,7 @@ def test_large_arrays_are_mapped_and_compressed_ones_too(tmp_path):
 
 def test_no_changed_byte_of_any_file_is_ever_a_wrong_value(tmp_path):
     store = store_on(LocalBlobStore(tmp_path))
-    value = {"a": np.arange(9_000), "text": "text " * 4000}
+    value: dict[str, Any] = {"a": np.arange(9_000), "text": "text " * 4000}
     ref = store.save({"v": value}, inline_budget=0).refs["v"]
     files = [path for path in (tmp_path / "objects").rglob("*") if path.is_file()]
     assert len(files) == 2

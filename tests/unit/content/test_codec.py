@@ -2,6 +2,7 @@
 
 import os
 import struct
+from typing import Any
 
 import pytest
 
@@ -105,7 +106,7 @@ def test_what_follows_the_frame_inside_the_payload_is_refused():
 
 
 def test_flat_views_do_not_copy():
-    numbers = memoryview(bytearray(80)).cast("d")
+    numbers: Any = memoryview(bytearray(80)).cast("d")
 
     assert len(flat(numbers)) == 80
     flat(numbers)[0] = 1

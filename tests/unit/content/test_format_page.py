@@ -3,6 +3,7 @@
 import pickle
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,14 +20,14 @@ PAGE = Path(__file__).parents[3] / "docs" / "format.md"
 @pytest.fixture
 def reader():
     (code,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-    names: dict = {}
+    names: dict[str, Any] = {}
     exec(compile(code, str(PAGE), "exec"), names)
     return names
 
 
 def test_the_printed_reader_reads_what_flowkit_writes(reader, tmp_path):
     store = ArtifactStore(LocalBlobStore(tmp_path), Registry(PickleMaterializer()))
-    values = {
+    values: dict[str, Any] = {
         "small": {"a": [1, 2.5, None]},
         "text": "long enough for a blob of its own " * 2000,
         "array": np.random.default_rng(1).random(300_000),

@@ -28,7 +28,7 @@ def test_a_manifest_comes_back(manifest):
 
 def test_equal_manifests_have_equal_bytes_whatever_the_order_of_their_artifacts():
     other = Manifest(
-        dict(reversed(FULL.artifacts.items())),
+        dict(reversed([*FULL.artifacts.items()])),
         FULL.written,
         FULL.reads,
         FULL.next,

@@ -11,14 +11,14 @@ from flowkit.materializers.pickled import PickleMaterializer
 from flowkit.ports.materializer import Payload
 
 DEFAULT = PickleMaterializer()
-PLUGIN = '''
+PLUGIN = """
 class Ordered:
     name = "ordered"
     def claims(self, value):
         return len(value) < 3
     def dump(self, value): ...
     def load(self, payload): ...
-'''
+"""
 
 
 class MyDict(collections.OrderedDict[str, int]):

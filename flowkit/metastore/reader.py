@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from flowkit.enums import Status
-from flowkit.metadata import rows
-from flowkit.metadata.database import Row, Session, Snapshots
-from flowkit.metadata.lease import LockDirectory, is_alive
+from flowkit.metastore import rows
+from flowkit.metastore.database import Row, Session, Snapshots
+from flowkit.metastore.lease import LockDirectory, is_alive
 from flowkit.model.records import (
     ArtifactRecord,
     AttemptRecord,

@@ -10,8 +10,8 @@ from threading import Lock
 from typing import TypeVar
 
 from flowkit.exceptions import FlowkitError, IntegrityError, InternalError, MetadataError
-from flowkit.metadata.database import Params, Row
-from flowkit.metadata.statements import bind, load_statements, storable
+from flowkit.metastore.database import Params, Row
+from flowkit.metastore.statements import bind, load_statements, storable
 
 T = TypeVar("T")
 Clock = Callable[[], int]

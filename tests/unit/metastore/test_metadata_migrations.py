@@ -3,7 +3,7 @@
 import pytest
 
 from flowkit.exceptions import MetadataError, SchemaTooNew
-from flowkit.metadata.migrations import (
+from flowkit.metastore.migrations import (
     SCHEMA_VERSION,
     Level,
     check_readable,

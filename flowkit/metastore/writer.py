@@ -13,9 +13,9 @@ from flowkit.exceptions import (
     NotFoundError,
     TaggingError,
 )
-from flowkit.metadata import rows
-from flowkit.metadata.database import Row, Session, Transactions
-from flowkit.metadata.lease import LockDirectory, RunLock, is_alive, this_process
+from flowkit.metastore import rows
+from flowkit.metastore.database import Row, Session, Transactions
+from flowkit.metastore.lease import LockDirectory, RunLock, is_alive, this_process
 from flowkit.model.pathspec import check_tag
 from flowkit.model.records import AttemptOutcome, NewRun, NewTask, RunLease
 from flowkit.model.tasks import AttemptError

@@ -11,9 +11,9 @@ import pytest
 
 from flowkit.enums import Status
 from flowkit.exceptions import ConflictError, IntegrityError, MetadataError, SchemaTooNew
-from flowkit.metadata.lease import HEARTBEAT_LIMIT, LockDirectory
-from flowkit.metadata.sqlite import SqliteTransactions, open_reader, open_writer
-from flowkit.metadata.writer import SqlWriter
+from flowkit.metastore.lease import HEARTBEAT_LIMIT, LockDirectory
+from flowkit.metastore.sqlite import SqliteTransactions, open_reader, open_writer
+from flowkit.metastore.writer import SqlWriter
 from flowkit.model.records import NewRun
 
 # The watchdog of faulthandler is a thread, but one that a forked child does without.

@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 
-from flowkit.metadata.migrations import load_migrations
-from flowkit.metadata.statements import bind, load_statements, split_script, storable
+from flowkit.metastore.migrations import load_migrations
+from flowkit.metastore.statements import bind, load_statements, split_script, storable
 
 
 def test_every_statement_fits_the_schema():

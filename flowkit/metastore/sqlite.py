@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TypeVar
 
 from flowkit.exceptions import MetadataError
-from flowkit.metadata.connection import (
+from flowkit.metastore.connection import (
     BUSY_TIMEOUT,
     Clock,
     SqliteConnection,
@@ -16,12 +16,12 @@ from flowkit.metadata.connection import (
     is_unopenable,
     utc_now,
 )
-from flowkit.metadata.creation import create_file, migrate, prepare, stored_level
-from flowkit.metadata.database import Session
-from flowkit.metadata.lease import LockDirectory
-from flowkit.metadata.migrations import check_readable, check_writable, load_migrations
-from flowkit.metadata.reader import SqlReader
-from flowkit.metadata.writer import SqlWriter
+from flowkit.metastore.creation import create_file, migrate, prepare, stored_level
+from flowkit.metastore.database import Session
+from flowkit.metastore.lease import LockDirectory
+from flowkit.metastore.migrations import check_readable, check_writable, load_migrations
+from flowkit.metastore.reader import SqlReader
+from flowkit.metastore.writer import SqlWriter
 
 T = TypeVar("T")
 _OLDEST_SQLITE = (3, 35)

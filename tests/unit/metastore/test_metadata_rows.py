@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowkit.enums import Cause
-from flowkit.metadata import rows
+from flowkit.metastore import rows
 from flowkit.model.manifest import ArtifactRef
 from flowkit.model.records import NewTask
 from flowkit.model.tasks import AttemptError, Frame

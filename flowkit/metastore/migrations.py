@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowkit.exceptions import MetadataError, SchemaTooNew
-from flowkit.metadata.database import Session
-from flowkit.metadata.statements import split_script
+from flowkit.metastore.database import Session
+from flowkit.metastore.statements import split_script
 
 SCHEMA_VERSION = 1
 """The schema that this code reads and writes: the highest number in ``schema/``."""

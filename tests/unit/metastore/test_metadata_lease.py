@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from flowkit.exceptions import MetadataError
-from flowkit.metadata.lease import (
+from flowkit.metastore.lease import (
     HEARTBEAT_LIMIT,
     LockDirectory,
     RunLock,

@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import Any
 
 from flowkit.enums import Cause, Status
-from flowkit.metadata.database import Row
-from flowkit.metadata.lease import Holder
+from flowkit.metastore.database import Row
+from flowkit.metastore.lease import Holder
 from flowkit.model.manifest import ArtifactRef
 from flowkit.model.records import (
     ArtifactRecord,

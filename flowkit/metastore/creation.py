@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from flowkit.exceptions import MetadataError
-from flowkit.metadata.connection import SqliteConnection, SqliteSession, is_busy
-from flowkit.metadata.migrations import (
+from flowkit.metastore.connection import SqliteConnection, SqliteSession, is_busy
+from flowkit.metastore.migrations import (
     SCHEMA_VERSION,
     Level,
     Migration,
