@@ -18,6 +18,7 @@ from flowkit.authoring.current import extended
 from flowkit.authoring.decorators import FlowFacts
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.parameters import ParameterContext, parameter_values
+from flowkit.client.lookup import each_run
 from flowkit.config import Settings
 from flowkit.content.runlog import RunLogWriter
 from flowkit.content.store import ArtifactStore
@@ -27,7 +28,7 @@ from flowkit.graph.build import build_graph
 from flowkit.graph.graph import Graph
 from flowkit.graph.rules import check
 from flowkit.model.events import RunEnded, RunStarted
-from flowkit.model.pathspec import check_tag
+from flowkit.model.pathspec import check_run_id, check_tag
 from flowkit.model.records import NewRun, RunLease, RunRecord
 from flowkit.ports.executor import Executor
 from flowkit.ports.listener import Listener
@@ -38,6 +39,9 @@ from flowkit.runtime.reuse import NoReuse, OriginRun, ResultCache, steps_from
 from flowkit.runtime.root import RunFacts, save_root
 from flowkit.runtime.runner import Policy, Runner
 from flowkit.runtime.scheduler import Scheduler
+
+AWAIT_SECONDS = 0.5
+"""Between two looks at a run that another process drives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +75,16 @@ class ResumeRequest:
         origin_run_id: The run to resume; the user's latest one of this flow when None.
         step: Run this step and all after it again, also where they had succeeded.
         clone_only: Take over what had succeeded, then stop.
+        run_id: Id of the new run; the next number when None. Must not be a number.
+        reentrant: When a run with this id is there already, wait for its end instead of failing:
+            of several processes that resume with one id, one does the work.
     """
 
     origin_run_id: str | None = None
     step: str | None = None
     clone_only: bool = False
+    run_id: str | None = None
+    reentrant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,7 @@ class _Launch:
     request: RunRequest
     settings: Settings
     listeners: Sequence[Listener]
+    run_id: str | None = None
 
 
 def checked_graph(flow: FlowDef) -> Graph:
@@ -98,7 +108,8 @@ def checked_graph(flow: FlowDef) -> Graph:
     graph = build_graph(flow)
     problems = check(graph)
     if problems:
-        raise LintError(f"flow '{flow.name}' has {len(problems)} problem(s)", problems)
+        lines = "".join(f"\n    {p.file}:{p.line}: {p.message}" for p in problems)
+        raise LintError(f"flow '{flow.name}' has {len(problems)} problem(s):{lines}", problems)
     return graph
 
 
@@ -150,7 +161,10 @@ def resume(
         ConflictError: That run is still going on.
         UsageError: There is no such step.
     """
-    launch = _Launch(flow, checked_graph(flow), request, settings, listeners)
+    run_id = resumption.run_id
+    if run_id is not None and check_run_id(run_id).isdigit():
+        raise UsageError(f"--run-id {run_id}: numbers are given by flowkit, choose another id")
+    launch = _Launch(flow, checked_graph(flow), request, settings, listeners, run_id)
     graph = launch.graph
     if resumption.step is not None and resumption.step not in graph:
         raise UsageError(
@@ -173,7 +187,33 @@ def resume(
         new = {name: p for name, p in flow.parameters.items() if name not in taken}
         facts = _facts(launch, origin.run_id)
         root = save_root(store, flow, graph, _values(launch, new), facts, inherited)
-        return _drive(launch, executor, root, reuse, origin, clone_only=resumption.clone_only)
+        try:
+            return _drive(launch, executor, root, reuse, origin, clone_only=resumption.clone_only)
+        except ConflictError:
+            if not resumption.reentrant or run_id is None:
+                raise
+    return _await_end(settings, flow.name, run_id)
+
+
+def _await_end(settings: Settings, flow: str, run_id: str) -> RunEnded:
+    """Wait for the end of a run that another process drives."""
+    metadata = wiring.open_reader(settings)
+    pause = threading.Event()
+    try:
+        while True:
+            found = metadata.run(flow, run_id)
+            if found is None:
+                raise NotFoundError(f"run {flow}/{run_id} has disappeared")
+            if found.status is Status.CRASHED:
+                raise ConflictError(
+                    f"run {flow}/{run_id} was driven by {found.holder}, which has died: resume it"
+                )
+            if found.status.is_terminal:
+                seconds = ((found.finished_at or found.created_at) - found.created_at) / 1e6
+                return RunEnded(flow, run_id, found.status, seconds)
+            pause.wait(AWAIT_SECONDS)
+    finally:
+        metadata.close()
 
 
 def _origin(metadata: MetadataReader, flow: str, run_id: str | None, user: str) -> RunRecord:
@@ -183,13 +223,13 @@ def _origin(metadata: MetadataReader, flow: str, run_id: str | None, user: str) 
         if origin is None:
             raise NotFoundError(f"Resume could not find run id {run_id} of flow '{flow}'")
     else:
-        latest = metadata.runs(flow, tags=(f"user:{user}",), limit=1)
-        if not latest:
+        own = each_run(metadata, flow, (f"user:{user}",))
+        origin = next((run for run in own if not run.is_spin), None)
+        if origin is None:
             raise NotFoundError(
                 f"there is no run of flow '{flow}' by user:{user} to resume: start one with 'run', "
                 "or name one with --origin-run-id"
             )
-        origin = latest[0]
     if not origin.status.is_terminal:
         raise ConflictError(
             f"run {flow}/{origin.run_id} is still running ({origin.holder}): wait for it or stop it"
@@ -235,7 +275,7 @@ def _drive(
                 ),
                 reuse=reuse,
             )
-            with _interruptible(runner.interrupt):
+            with interruptible(runner.interrupt):
                 return runner.run()
         except StorageError:
             metadata.finish_run(lease, Status.FAILED)
@@ -329,6 +369,7 @@ def _new_run(launch: _Launch, root: str, origin: RunRecord | None) -> NewRun:
             *(tag for facts in _decorator_facts(launch) for tag in facts.system_tags),
         ),
         origin_run_id=origin.run_id if origin else None,
+        run_id=launch.run_id,
         info={
             "file": os.path.abspath(flow.file) if flow.file else "",
             "start_step": launch.graph.start,
@@ -362,7 +403,7 @@ def _write_text(path: str, text: str) -> None:
 
 
 @contextmanager
-def _interruptible(interrupt: Callable[[int], None]) -> Iterator[None]:
+def interruptible(interrupt: Callable[[int], None]) -> Iterator[None]:
     """Turn SIGINT, SIGTERM and SIGHUP into an orderly end of the run."""
     if threading.current_thread() is not threading.main_thread():
         yield

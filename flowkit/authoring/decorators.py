@@ -4,13 +4,15 @@ A decorator acts at three moments and no other: definition (`FlowDecorator.rewri
 (its fields are frozen data that the runner reads), execution (`StepDecorator.wrap`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from flowkit.authoring.config_values import is_lazy, is_unpacked, resolved
 from flowkit.exceptions import (
     BadFlowDecoratorException,
     BadStepDecoratorException,
+    DefinitionError,
     DuplicateFlowDecoratorException,
     DuplicateStepDecoratorException,
     InvalidDecoratorAttribute,
@@ -45,10 +47,14 @@ class StepDecorator:
     name: ClassVar[str] = ""
     """The word after ``@`` and in ``--with``; the class's own name when empty."""
     allow_multiple: ClassVar[bool] = False
+    is_inner: ClassVar[bool] = False
+    """Whether ``wrap`` goes inside those of all decorators that are not, wherever they stand."""
 
     def __new__(cls, function: Callable[..., Any] | None = None, /, **attributes: Any) -> Any:
         """Make a decorator, or decorate at once when used bare: ``@retry`` is ``@retry()``."""
         _check_attributes(cls, attributes)
+        if is_lazy(attributes):
+            return DeferredStepDecorator(cls, attributes)
         decorator = super().__new__(cls)
         if function is None:
             return decorator
@@ -58,13 +64,14 @@ class StepDecorator:
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Attach this decorator to a step method and return the method."""
         mark = getattr(function, "__flowkit_step__", None)
+        kind = kind_of(self)
         if mark is None:
             raise BadStepDecoratorException(
-                f"@{self.title()} must be put above @step, on a step method, not on {function!r}"
+                f"@{kind.title()} must be put above @step, on a step method, not on {function!r}"
             )
-        if not self.allow_multiple and any(type(deco) is type(self) for deco in mark.decorators):
+        if not kind.allow_multiple and any(kind_of(deco) is kind for deco in mark.decorators):
             raise DuplicateStepDecoratorException(
-                f"step '{function.__name__}' already has a decorator '{self.title()}'"
+                f"step '{function.__name__}' already has a decorator '{kind.title()}'"
             )
         mark.decorators.insert(0, self)
         return function
@@ -112,18 +119,21 @@ class FlowDecorator:
     def __new__(cls, *_: Any, **attributes: Any) -> Any:
         """Make a decorator."""
         _check_attributes(cls, attributes)
+        if is_lazy(attributes):
+            return DeferredFlowDecorator(cls, attributes)
         return super().__new__(cls)
 
     def __call__(self, flow: type) -> type:
         """Attach this decorator to a flow class and return the class."""
         described = getattr(flow, "_flowkit_definition", None)
+        kind = kind_of(self)
         if described is None or not isinstance(flow, type):
             raise BadFlowDecoratorException(
-                f"@{self.title()} must be put on a class derived from FlowSpec, not on {flow!r}"
+                f"@{kind.title()} must be put on a class derived from FlowSpec, not on {flow!r}"
             )
-        if not self.allow_multiple and any(type(d) is type(self) for d in described.decorators):
+        if not kind.allow_multiple and any(kind_of(d) is kind for d in described.decorators):
             raise DuplicateFlowDecoratorException(
-                f"flow '{flow.__name__}' already has a decorator '{self.title()}'"
+                f"flow '{flow.__name__}' already has a decorator '{kind.title()}'"
             )
         decorators = (self, *described.decorators)
         flow._flowkit_definition = replace(described, decorators=decorators)  # type: ignore[attr-defined]  # noqa: SLF001
@@ -154,9 +164,79 @@ def _check_attributes(
     if "__dataclass_fields__" not in vars(decorator):
         return
     legal = [entry.name for entry in fields(decorator)]  # type: ignore[arg-type]
-    unknown = [name for name in attributes if name not in legal]
+    unknown = [name for name in attributes if name not in legal and not is_unpacked(name)]
     if unknown:
         raise InvalidDecoratorAttribute(
             f"decorator '{decorator.title()}' does not support the attribute '{unknown[0]}'; "
             f"it has: {', '.join(legal) or 'none'}"
         )
+
+
+# --- decorators whose arguments come from configs -------------------------------------------------
+
+
+class _Deferred:
+    """A decorator to come: its class, and arguments that wait for the configs."""
+
+    def __new__(cls, *_: Any) -> Any:
+        """Make one, past the checks of real decorators."""
+        return object.__new__(cls)
+
+    def __init__(
+        self, kind: Any, attributes: Mapping[str, Any], arguments: Sequence[Any] = ()
+    ) -> None:
+        self.kind = kind
+        self._arguments = tuple(arguments)
+        self._attributes = attributes
+
+    def resolved(self, configs: Mapping[str, Any]) -> Any:
+        """Return the decorator.
+
+        Args:
+            configs: By name, as steps see them.
+
+        Raises:
+            DefinitionError: A config has no such value, or it doesn't fit.
+        """
+        arguments = resolved(self._arguments, configs)
+        attributes = resolved(self._attributes, configs)
+        try:
+            return self.kind(*arguments, **attributes)
+        except (TypeError, ValueError) as error:
+            raise DefinitionError(f"@{self.kind.title()}: {error}") from error
+
+
+class DeferredStepDecorator(_Deferred, StepDecorator):
+    """A step decorator to come."""
+
+
+class DeferredFlowDecorator(_Deferred, FlowDecorator):
+    """A flow decorator to come."""
+
+    @property
+    def cli_options(self) -> Sequence[FlowOption]:  # type: ignore[override]
+        """The options of the decorator to come."""
+        return self.kind.cli_options  # type: ignore[no-any-return]
+
+
+def kind_of(decorator: StepDecorator | FlowDecorator) -> Any:
+    """Return the class of a decorator, also of one whose arguments wait for the configs."""
+    return decorator.kind if isinstance(decorator, _Deferred) else type(decorator)
+
+
+def settled(
+    decorators: Iterable[StepDecorator | FlowDecorator], configs: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    """Return the decorators, those to come in their final form.
+
+    Args:
+        decorators: Of a step or of a flow.
+        configs: By name, as steps see them.
+
+    Raises:
+        DefinitionError: A config has no such value, or it doesn't fit.
+    """
+    return tuple(
+        decorator.resolved(configs) if isinstance(decorator, _Deferred) else decorator
+        for decorator in decorators
+    )

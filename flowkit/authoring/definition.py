@@ -1,10 +1,13 @@
-"""Reads a flow class into a `FlowDef`: steps, parameters, constants, along its bases."""
+"""Reads a flow class into a `FlowDef`, along its bases, and fills in what comes from configs."""
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from flowkit.authoring.decorators import FlowDecorator
+from flowkit.authoring.config_values import LazyValue
+from flowkit.authoring.configs import Config, ConfigDef, declared
+from flowkit.authoring.decorators import FlowDecorator, settled
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.parameters import Parameter
 from flowkit.authoring.steps import MARK, StepDef, StepMark
@@ -22,7 +25,8 @@ def read_definition(flow: type, base: type) -> FlowDef:
         base: `FlowSpec` itself; its own attributes and those above it are left out.
 
     Raises:
-        DefinitionError: A parameter has a private attribute.
+        DefinitionError: A parameter or config has a private attribute, or a constant would come
+            from a config.
     """
     found: dict[str, Any] = {}
     for cls in reversed(flow.__mro__):
@@ -39,6 +43,33 @@ def read_definition(flow: type, base: type) -> FlowDef:
         parameters=_parameters(found),
         constants={k: v for k, v in found.items() if _is_constant(k, v)},
         decorators=_inherited_decorators(flow),
+        configs=_configs(found),
+    )
+
+
+def resolve(flow: FlowDef, configs: Mapping[str, Any]) -> FlowDef:
+    """Return the flow with the values of its configs in decorators and parameters.
+
+    Args:
+        flow: The flow.
+        configs: Plain values by attribute name; None for those that are missing.
+
+    Raises:
+        DefinitionError: A config has no value where one is used, or it doesn't fit.
+    """
+    values = {name: configs.get(name) for name in flow.configs}
+    known = replace(flow, config_values=values)
+    by_attribute = known.seen_configs
+    by_name = {config.name: by_attribute[name] for name, config in flow.configs.items()}
+    seen = {**by_name, **by_attribute}
+    return replace(
+        known,
+        steps={
+            name: replace(step, decorators=settled(step.decorators, seen))
+            for name, step in flow.steps.items()
+        },
+        parameters={name: one.resolved(seen) for name, one in flow.parameters.items()},
+        decorators=settled(flow.decorators, seen),
     )
 
 
@@ -50,12 +81,23 @@ def _step(name: str, function: Any) -> StepDef:
 def _parameters(found: Mapping[str, Any]) -> dict[str, Parameter]:
     parameters = {name: value for name, value in found.items() if isinstance(value, Parameter)}
     for name, parameter in parameters.items():
-        if name.startswith("_"):
-            raise DefinitionError(
-                f"parameter '{parameter.name}' is bound to '{name}': attributes that start with _ "
-                "are private and can't be parameters"
-            )
+        _check_public("parameter", parameter.name, name)
     return parameters
+
+
+def _configs(found: Mapping[str, Any]) -> dict[str, ConfigDef]:
+    configs = {name: declared(value) for name, value in found.items() if isinstance(value, Config)}
+    for name, config in configs.items():
+        _check_public("config", config.name, name)
+    return configs
+
+
+def _check_public(kind: str, name: str, attribute: str) -> None:
+    if attribute.startswith("_"):
+        raise DefinitionError(
+            f"{kind} '{name}' is bound to '{attribute}': attributes that start with _ are private "
+            f"and can't be {kind}s"
+        )
 
 
 def _inherited_decorators(flow: type) -> tuple[FlowDecorator, ...]:
@@ -67,6 +109,11 @@ def _inherited_decorators(flow: type) -> tuple[FlowDecorator, ...]:
 def _is_constant(name: str, value: object) -> bool:
     if name.startswith("_") or isinstance(value, Parameter | type | property):
         return False
+    if isinstance(value, LazyValue) and not isinstance(value, Config):
+        raise DefinitionError(
+            f"class attribute '{name}' would come from a config ({value!r}): use it in decorators "
+            "and parameters, and self.<config> in steps"
+        )
     is_descriptor = hasattr(type(value), "__get__")
     return not callable(value) and not is_descriptor
 

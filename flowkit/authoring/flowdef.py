@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flowkit.authoring.configs import ConfigDef
 from flowkit.authoring.decorators import FlowDecorator
 from flowkit.authoring.parameters import Parameter
 from flowkit.authoring.steps import StepDef
@@ -22,6 +23,9 @@ class FlowDef:
         parameters: Attribute name to `Parameter`.
         constants: Class-level values by attribute name; read-only artifacts of every run.
         decorators: Outermost first.
+        configs: Attribute name to what was declared.
+        config_values: Plain values of the configs by attribute name, once they are known.
+        decospecs: The step decorators that were added from outside, as with ``--with``.
     """
 
     name: str
@@ -32,3 +36,17 @@ class FlowDef:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
     decorators: tuple[FlowDecorator, ...] = ()
+    configs: Mapping[str, ConfigDef] = field(default_factory=dict)
+    config_values: Mapping[str, Any] = field(default_factory=dict)
+    decospecs: tuple[str, ...] = ()
+
+    @property
+    def read_only(self) -> frozenset[str]:
+        """The artifacts of every run that steps can't change."""
+        return frozenset({*self.parameters, *self.configs, *self.constants, "name"})
+
+    @property
+    def seen_configs(self) -> dict[str, Any]:
+        """The configs by attribute name, as steps see them."""
+        values = self.config_values
+        return {name: config.seen(values.get(name)) for name, config in self.configs.items()}

@@ -106,6 +106,8 @@ class Parameter:
             alpha = Parameter("alpha", default=0.1, help="learning rate")
     """
 
+    _given: tuple[tuple[Any, ...], dict[str, Any]]
+
     def __new__(cls, *arguments: Any, **options: Any) -> Self:
         """Make a parameter that knows its arguments: some may wait for the configs."""
         parameter = super().__new__(cls)

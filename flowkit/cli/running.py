@@ -41,6 +41,8 @@ def resume_command() -> click.Command:
     @click.option(
         "--origin-run-id", metavar="ID", help="The run to resume; your latest by default."
     )
+    @click.option("--run-id", metavar="ID", help="Id of the new run, no number.")
+    @click.option("--reentrant", is_flag=True, help="Wait for the run of this id if it is there.")
     @click.option("--clone-only", is_flag=True, help="Take over what had succeeded, then stop.")
     @click.pass_obj
     def resume(
@@ -49,11 +51,13 @@ def resume_command() -> click.Command:
         step_to_rerun: str | None,
         origin_run_id: str | None,
         clone_only: bool,
+        run_id: str | None,
+        reentrant: bool,
         **options: Any,
     ) -> None:
         """Run again what failed, or STEP_TO_RERUN and all after it; take over the rest."""
         request, settings = _request(file, options)
-        resumption = api.ResumeRequest(origin_run_id, step_to_rerun, clone_only)
+        resumption = api.ResumeRequest(origin_run_id, step_to_rerun, clone_only, run_id, reentrant)
         _start(
             file, settings, lambda told: api.resume(file.flow, resumption, request, settings, told)
         )

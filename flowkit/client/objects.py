@@ -70,13 +70,13 @@ class Flow(Container["Run"]):
 
     @property
     def latest_run(self) -> "Run | None":
-        """The newest run, in whatever state; None when the namespace has none."""
-        return next(self.runs(), None)
+        """The newest run, in whatever state, spins left out; None when the namespace has none."""
+        return next((run for run in self.runs() if not run.is_spin), None)
 
     @property
     def latest_successful_run(self) -> "Run | None":
         """The newest run whose end step ended well; None when there is none."""
-        return next((run for run in self.runs() if run.successful), None)
+        return next((run for run in self.runs() if run.successful and not run.is_spin), None)
 
 
 class Run(RecordedRun, Container["Step"]):

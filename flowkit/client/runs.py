@@ -27,6 +27,11 @@ class RecordedRun(Taggable, PartOfRun):
         return self._read_run().status
 
     @property
+    def is_spin(self) -> bool:
+        """Whether ``spin --persist`` made it; such a run is nobody's latest one."""
+        return self._run.is_spin
+
+    @property
     def created_at(self) -> datetime:
         """When the run began, in naive local time."""
         return local_time(self._run.created_at)

@@ -58,8 +58,8 @@ class Keeper:
         if self._children.fd is not None:
             self._prctl.adopt_orphans()
         while True:
-            message, controls, _, _ = socket.recv_fds(self._driver, 1, 1)
-            if not message:
+            controls = self._next_control()
+            if not controls:
                 os._exit(0)
             status = self._run_server(controls[0])
             self._end_leftovers()
@@ -67,6 +67,14 @@ class Keeper:
                 self._driver.send(struct.pack("=i", status))
             except OSError:
                 os._exit(0)
+
+    def _next_control(self) -> list[int]:
+        """Return the socket of the next server; nothing when the driver is gone."""
+        try:
+            message, controls, _, _ = socket.recv_fds(self._driver, 1, 1)
+        except ConnectionResetError:  # it had not read all that was sent
+            return []
+        return controls if message else []
 
     def _run_server(self, control: int) -> int:
         """Fork a server and wait for its end."""

@@ -14,6 +14,10 @@ INSERT INTO flow (name, created_at, runs) VALUES (:flow, :now, 1)
 ON CONFLICT (name) DO UPDATE SET runs = flow.runs + 1
 RETURNING runs;
 
+-- name: ensure_flow
+INSERT INTO flow (name, created_at, runs) VALUES (:flow, :now, 0)
+ON CONFLICT (name) DO NOTHING;
+
 -- name: next_run_key
 UPDATE store SET runs = runs + 1 RETURNING runs;
 

@@ -137,13 +137,13 @@ def _create(
     session: Session, new: NewRun, token: str, info: str, tags: Sequence[tuple[str, int]]
 ) -> RunLease:
     now = session.now()
-    number = session.query("next_run_of_flow", {"flow": new.flow, "now": now})[0]["runs"]
+    run_id = _chosen_id(session, new, now) or _next_id(session, new.flow, now)
     key = session.query("next_run_key", {})[0]["runs"]
     here = this_process()
     row = {
         "run": key,
         "flow": new.flow,
-        "run_id": str(number),
+        "run_id": run_id,
         "token": token,
         "user": new.user,
         "root": new.root,
@@ -159,7 +159,21 @@ def _create(
     session.execute_many(
         "insert_tag", [{"run": key, "tag": tag, "is_system": system} for tag, system in tags]
     )
-    return RunLease(new.flow, str(number), key, token, epoch=1)
+    return RunLease(new.flow, run_id, key, token, epoch=1)
+
+
+def _next_id(session: Session, flow: str, now: int) -> str:
+    return str(session.query("next_run_of_flow", {"flow": flow, "now": now})[0]["runs"])
+
+
+def _chosen_id(session: Session, new: NewRun, now: int) -> str | None:
+    """Return the id that the run brings along, after making sure that it is free."""
+    if new.run_id is None:
+        return None
+    if session.query("lease_of", {"flow": new.flow, "run_id": new.run_id}):
+        raise ConflictError(f"run '{new.flow}/{new.run_id}' exists already")
+    session.execute("ensure_flow", {"flow": new.flow, "now": now})
+    return new.run_id
 
 
 def _tag_rows(new: NewRun) -> list[tuple[str, int]]:

@@ -7,6 +7,9 @@ from flowkit.enums import Status
 from flowkit.model.manifest import ArtifactRef, Read
 from flowkit.model.tasks import AttemptError, Frame
 
+SPIN_TAG = "spin"
+"""The system tag of runs that are no whole run of their flow; never anybody's latest run."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
@@ -20,6 +23,7 @@ class NewRun:
         root: Digest of the manifest of parameters and constants, already durable.
         origin_run_id: The run that this one resumes; None otherwise.
         info: Facts as JSON values: flow file, command, versions, start and end step, ...
+        run_id: Its id, when the user chose one; None takes the next number.
     """
 
     flow: str
@@ -29,6 +33,7 @@ class NewRun:
     system_tags: Sequence[str] = ()
     origin_run_id: str | None = None
     info: Mapping[str, object] = field(default_factory=dict)
+    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,11 @@ class RunRecord:
     info: Mapping[str, object]
     holder: str = ""
     """Host and process of the driver, for messages."""
+
+    @property
+    def is_spin(self) -> bool:
+        """Whether ``spin --persist`` made it: one task, run again outside of its own run."""
+        return SPIN_TAG in self.system_tags
 
 
 @dataclass(frozen=True, slots=True)

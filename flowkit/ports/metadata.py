@@ -30,7 +30,10 @@ class MetadataWriter(Protocol):
         """Create a run in state RUNNING and return the lease on it.
 
         Run ids are "1", "2", ... per flow, without gap or duplicate under any number of
-        concurrent writers and aborted transactions.
+        concurrent writers and aborted transactions. A run that brings its own id takes no number.
+
+        Raises:
+            ConflictError: There is a run with the id that this one brings.
         """
 
     def take_over(self, flow: str, run_id: str) -> RunLease:

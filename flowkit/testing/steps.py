@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flowkit.api import checked_graph
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.flowspec import FlowSpec, definition
 from flowkit.authoring.parameters import ParameterContext, parameter_values
 from flowkit.content.registry import Registry
 from flowkit.content.store import ArtifactStore
 from flowkit.exceptions import ArtifactError, InvalidNextException, UsageError
-from flowkit.graph.build import build_graph
-from flowkit.graph.graph import Graph, Node, NodeType
+from flowkit.graph.graph import Graph, Node
 from flowkit.materializers.pickled import PickleMaterializer
 from flowkit.model.manifest import Frame, Manifest
 from flowkit.model.tasks import TaskKey, TaskSpec
@@ -45,7 +45,7 @@ class StepOutcome:
     items: Sequence[Any] | None = None
 
 
-def call_step(  # noqa: PLR0913 - everything that a step can see
+def call_step(
     flow: type[FlowSpec],
     step: str,
     *,
@@ -72,6 +72,7 @@ def call_step(  # noqa: PLR0913 - everything that a step can see
         BaseException: Whatever the step raises, as it was raised.
         ArtifactError: A value can't be stored.
         InvalidNextException: The step went another way than the graph says.
+        LintError: The flow's graph breaks rules.
         UsageError: There is no such step, or the arguments don't fit its kind.
 
     Example::
@@ -81,7 +82,7 @@ def call_step(  # noqa: PLR0913 - everything that a step can see
         assert outcome.targets == ("end",)
     """
     described = definition(flow)
-    graph = build_graph(described)
+    graph = checked_graph(described)
     if step not in graph:
         known = ", ".join(graph.nodes)
         raise UsageError(f"flow '{described.name}' has no step '{step}'; it has: {known}")

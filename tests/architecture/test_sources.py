@@ -7,8 +7,8 @@ from pathlib import Path
 
 LONGEST_FILE = 400
 PYTHON_FOLDERS = ("flowkit", "tests", "examples", "benchmarks", "docs")
-READS_ENVIRONMENT = ("flowkit/config.py", "flowkit/executors/", "flowkit/vaults/")
-"""Settings; executors, which make the environment of tasks; secrets, which are put into it."""
+READS_ENVIRONMENT = ("flowkit/config.py", "flowkit/executors/", "flowkit/vaults/", "flowkit/testing/")
+"""Settings; executors, which make the environment of tasks; secrets, put into it; suites."""
 
 
 def test_nothing_is_left_to_do_in_comments(root):
