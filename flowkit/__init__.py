@@ -18,6 +18,7 @@ from flowkit.authoring.flowdecorators import (
 )
 from flowkit.authoring.flowspec import FlowSpec
 from flowkit.authoring.parameters import JSONType, JSONTypeClass, Parameter
+from flowkit.authoring.seeds import UNSEEDED as _UNSEEDED  # noqa: F401 - taken before user code
 from flowkit.authoring.steps import step
 
 if TYPE_CHECKING:

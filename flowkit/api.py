@@ -18,7 +18,6 @@ from flowkit.authoring.current import extended
 from flowkit.authoring.decorators import FlowFacts
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.parameters import ParameterContext, parameter_values
-from flowkit.client.lookup import each_run
 from flowkit.config import Settings
 from flowkit.content.runlog import RunLogWriter
 from flowkit.content.store import ArtifactStore
@@ -223,6 +222,8 @@ def _origin(metadata: MetadataReader, flow: str, run_id: str | None, user: str) 
         if origin is None:
             raise NotFoundError(f"Resume could not find run id {run_id} of flow '{flow}'")
     else:
+        from flowkit.client.lookup import each_run  # noqa: PLC0415 - a plain run needs no client
+
         own = each_run(metadata, flow, (f"user:{user}",))
         origin = next((run for run in own if not run.is_spin), None)
         if origin is None:
@@ -384,17 +385,18 @@ def _new_run(launch: _Launch, root: str, origin: RunRecord | None) -> NewRun:
 def _announce(lease: RunLease, request: RunRequest, settings: Settings) -> None:
     """Write the run's id where the user asked for it, before any task starts."""
     if request.run_id_file:
-        _write_text(request.run_id_file, lease.run_id)
+        write_text(request.run_id_file, lease.run_id)
     if request.attribute_file:
         facts = {
             "run_id": lease.run_id,
             "flow_name": lease.flow,
             "metadata": settings.metadata_url,
         }
-        _write_text(request.attribute_file, json.dumps(facts))
+        write_text(request.attribute_file, json.dumps(facts))
 
 
-def _write_text(path: str, text: str) -> None:
+def write_text(path: str, text: str) -> None:
+    """Write a file that the user asked for; StorageError when that fails."""
     try:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flowkit import plugins
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.flowspec import definition, importing
+from flowkit.authoring.seeds import UNSEEDED
 from flowkit.config import Settings, adopt, load_settings, settings_for
 from flowkit.content.store import ArtifactStore
 from flowkit.exceptions import DefinitionError, UsageError
@@ -130,7 +131,7 @@ def open_executor(settings: Settings, flow: FlowDef, graph: Graph) -> Executor:
     if name == "local":
         from flowkit.executors.local import LocalExecutor
 
-        return LocalExecutor(lambda: _work(settings, flow, graph, module))
+        return LocalExecutor(lambda: _work(settings, flow, graph, module), unseeded=UNSEEDED)
     if name == "inline":
         from flowkit.executors.inline import InlineExecutor
 

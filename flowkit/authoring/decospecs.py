@@ -73,10 +73,9 @@ def step_decorator(flow: FlowDef, name: str) -> type[StepDecorator]:
 
 
 def _of_module(flow: FlowDef) -> dict[str, type[StepDecorator]]:
-    module = sys.modules.get(flow.cls.__module__)
     kinds = [
         value
-        for value in vars(module).values()
+        for value in vars(sys.modules[flow.cls.__module__]).values()
         if isinstance(value, type)
         and issubclass(value, StepDecorator)
         and not value.__module__.startswith("flowkit.authoring.")

@@ -1,13 +1,15 @@
 """``FlowSpec``: the class that users derive their flows from."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
 from flowkit.authoring.binding import TaskBinding
-from flowkit.authoring.definition import read_definition
+from flowkit.authoring.decospecs import attach
+from flowkit.authoring.definition import read_definition, resolve
 from flowkit.authoring.flowdef import FlowDef
+from flowkit.authoring.mutators import Phase, mutated
 from flowkit.authoring.steps import is_step
 from flowkit.authoring.transition import read_next
 from flowkit.exceptions import MergeError
@@ -237,12 +239,32 @@ def _short(value: object, length: int = 20) -> str:
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
-def definition(flow: type[FlowSpec]) -> FlowDef:
-    """Return the frozen description of a flow class, as its decorators left it."""
-    described: FlowDef = flow._flowkit_definition  # noqa: SLF001 - its own module
+def declaration(flow: type[FlowSpec]) -> FlowDef:
+    """Return the frozen description of a flow class as it is written."""
+    return flow._flowkit_definition  # noqa: SLF001 - its own module
+
+
+def definition(
+    flow: type[FlowSpec],
+    configs: Mapping[str, Any] | None = None,
+    decospecs: Sequence[str] = (),
+) -> FlowDef:
+    """Return the frozen description of a flow class, as configs and decorators leave it.
+
+    Args:
+        flow: The class.
+        configs: Plain values of the configs by attribute name; None for those that are missing.
+        decospecs: Step decorators for every step that lacks them, such as ``retry:times=2``.
+
+    Raises:
+        DefinitionError: A config is missing where it is used, or a decorator can't be made.
+    """
+    values = configs or {}
+    described = mutated(resolve(declaration(flow), values), Phase.EARLY)
     for decorator in described.decorators:
         described = decorator.rewrite(described)
-    return described
+    described = mutated(attach(described, decospecs), Phase.LATE)
+    return resolve(described, values)  # decorators that mutators added may use configs as well
 
 
 def public_names(names: Iterable[str]) -> list[str]:

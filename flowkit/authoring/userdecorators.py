@@ -44,7 +44,7 @@ class Initialized:
         """
         if args or kwargs:
             raise InvalidDecoratorAttribute(
-                f"decorator '{type(self).__name__}' takes no arguments: it has no method init"
+                f"'{type(self).__name__}' takes no arguments: define init(self, ...) to accept some"
             )
 
 
@@ -120,7 +120,7 @@ class UserStepDecorator(InitializedStepDecorator):
         replacement = entered.pre_step(task.step_name, task.flow, task.inputs)
         raised: Exception | None = None
         try:
-            if entered.skip_step is not False:
+            if _is_asking(entered.skip_step):
                 task.take_transition(_keywords(entered.skip_step))
             elif replacement is not None:
                 _replace(replacement, task)
@@ -138,7 +138,12 @@ class UserStepDecorator(InitializedStepDecorator):
             task.take_transition(keywords or {})
 
 
-def _keywords(wanted: bool | Mapping[str, Any]) -> Mapping[str, Any]:
+def _is_asking(wanted: object) -> bool:
+    """Whether this asks for a transition: True for the graph's, a dict for one with keywords."""
+    return wanted is True or isinstance(wanted, Mapping)
+
+
+def _keywords(wanted: object) -> Mapping[str, Any]:
     return wanted if isinstance(wanted, Mapping) else {}
 
 
@@ -146,7 +151,7 @@ def _replace(function: Callable[..., Any], task: TaskContext) -> None:
     """Call a function instead of the step, and take the transition that it asks for."""
     arguments = () if task.inputs is None else (task.inputs,)
     wanted = function(task.flow, *arguments)
-    if wanted is True or wanted:
+    if _is_asking(wanted):
         task.take_transition(_keywords(wanted))
 
 

@@ -10,7 +10,17 @@ from typing import Any
 import click
 
 from flowkit.client import Step, Task
-from flowkit.exceptions import InvalidPathspecError, NotFoundError
+from flowkit.exceptions import InvalidPathspecError, NotFoundError, StorageError
+
+INTERNAL = (
+    "_exception",
+    "_foreach_stack",
+    "_foreach_values",
+    "_graph_info",
+    "_success",
+    "_task_ok",
+)
+"""Artifacts that follow from the records: they are looked up by name, not listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +69,19 @@ def dump_tasks(tasks: Iterator[Task], wanted: Dump) -> None:
             names = _names(task, wanted)
             content[f"{run}/{step}/{task_id}"] = {name: task[name].data for name in names}
     if wanted.output is not None:
-        with open(wanted.output, "wb") as file:
-            pickle.dump(content, file)
+        _write(wanted.output, content)
         click.echo(f"Artifacts written to {wanted.output}", err=True)
 
 
 def _names(task: Task, wanted: Dump) -> list[str]:
-    names = task.artifact_names(private=wanted.with_internal)
-    missing = [name for name in wanted.names if name not in names]
+    stored = task.artifact_names(private=True)
+    known = [*stored, *(name for name in INTERNAL if name not in stored and name in task)]
+    missing = [name for name in wanted.names if name not in known]
     if missing:
         raise NotFoundError(f"task {task.pathspec} has no artifact '{missing[0]}'")
-    return [name for name in names if not wanted.names or name in wanted.names]
+    if wanted.names:
+        return [name for name in known if name in wanted.names]
+    return [name for name in known if wanted.with_internal or not name.startswith("_")]
 
 
 def _print_artifacts(task: Task, wanted: Dump) -> None:
@@ -77,8 +89,23 @@ def _print_artifacts(task: Task, wanted: Dump) -> None:
         artifact = task[name]
         head = f"{name} [size: {artifact.size} type: <class '{artifact.type}'>]"
         if wanted.max_value_size and artifact.size <= wanted.max_value_size:
-            head += f" = {artifact.data!r}"
+            head += f" = {_shown(artifact.data)}"
         click.echo(head)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001 - a user's __repr__ may raise anything
+        return f"<{type(value).__name__} whose __repr__ raised {type(error).__name__}>"
+
+
+def _write(path: str, content: object) -> None:
+    try:
+        with open(path, "wb") as file:
+            pickle.dump(content, file)
+    except OSError as error:
+        raise StorageError(f"can't write {path}: {error.strerror}") from None
 
 
 def show_logs(tasks: Iterator[Task], streams: str, *, with_times: bool) -> None:

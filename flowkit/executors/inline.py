@@ -22,6 +22,7 @@ class InlineExecutor:
     """
 
     def __init__(self, work: Work) -> None:
+        self.notices: list[str] = []
         self._work = work
         self._queue: deque[tuple[TaskSpec, Needs]] = deque()
         self._events: list[ExecutorEvent] = []

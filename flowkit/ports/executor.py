@@ -17,6 +17,9 @@ class Executor(Protocol):
     result from the worker: either alone proves nothing.
     """
 
+    notices: list[str]
+    """Sentences for the user about things that were noticed, oldest first."""
+
     def submit(self, spec: TaskSpec, needs: Needs) -> None:
         """Start an attempt now; the runner bounds how many run at once."""
 

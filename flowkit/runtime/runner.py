@@ -5,10 +5,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from flowkit.enums import Cause, Status
 from flowkit.exceptions import Interrupted
 from flowkit.model.events import (
+    Notice,
     RunEnded,
     TaskEnded,
     TaskOutput,
@@ -22,12 +24,29 @@ from flowkit.ports.metadata import MetadataWriter
 from flowkit.runtime.admission import Admission, Machine, this_machine, with_gang
 from flowkit.runtime.reporting import Reporter
 from flowkit.runtime.reuse import NoReuse, ResultCache
-from flowkit.runtime.scheduler import Scheduler
+from flowkit.runtime.scheduler import Outcome
 
 HEARTBEAT = 10.0
 """Seconds between signs of life in the metadata."""
 LONGEST_WAIT = 0.5
 """Seconds the executor is waited for at most, so that an interruption is noticed soon."""
+
+
+class TaskSource(Protocol):
+    """Decides what is run, from the results of what was; `Scheduler` is the one for whole runs."""
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the run ended; None while it goes on."""
+
+    def start(self) -> Sequence[TaskSpec]:
+        """Return what is run first."""
+
+    def finished(self, result: TaskResult) -> Sequence[TaskSpec]:
+        """Take a result and return what can run now."""
+
+    def inputs_of(self, task_id: int) -> tuple[int, ...]:
+        """Return the ids of the tasks that precede one without a result yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +109,7 @@ class Runner:
     def __init__(  # noqa: PLR0913 - the one place where everything comes together
         self,
         lease: RunLease,
-        scheduler: Scheduler,
+        scheduler: TaskSource,
         *,
         metadata: MetadataWriter,
         executor: Executor,
@@ -115,6 +134,7 @@ class Runner:
         self._tasks = 0
         self._last_sign = time.monotonic()
         self._signal: int | None = None
+        self._told_notices = 0
         self._woken = threading.Event()
 
     def interrupt(self, signal_number: int) -> None:
@@ -185,6 +205,9 @@ class Runner:
             else:
                 ended.append(self._received(event.result))
         self._reporter.flush()
+        while len(self._executor.notices) > self._told_notices:
+            self._reporter.tell(Notice(self._executor.notices[self._told_notices]))
+            self._told_notices += 1
         return ended
 
     def _longest_wait(self) -> float:

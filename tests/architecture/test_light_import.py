@@ -6,7 +6,7 @@ import sys
 # The parts of the standard library that everyone pays for; whatever these bring along is paid too.
 STANDARD = (
     "ast", "collections.abc", "contextlib", "contextvars", "copy", "dataclasses", "enum",
-    "functools", "importlib", "inspect", "itertools", "json", "keyword", "operator", "os", "re",
+    "functools", "importlib", "inspect", "itertools", "json", "keyword", "operator", "os", "random", "re",
     "sys", "textwrap", "types", "typing", "unicodedata", "weakref",
 )  # fmt: skip
 OWN = {
