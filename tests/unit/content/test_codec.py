@@ -4,6 +4,7 @@ import os
 import struct
 from typing import Any
 
+import lz4.frame
 import pytest
 
 from flowkit.content import codec
@@ -88,12 +89,20 @@ def test_bytes_after_the_payload_are_refused():
 
 
 @pytest.mark.parametrize("raw_size", [0, 1, 2**40, 2**64 - 1])
-def test_a_header_can_not_make_the_reader_allocate_what_it_claims(raw_size):
+def test_a_length_that_the_payload_does_not_have_is_refused(raw_size):
     stored = bytearray(encode(bytes(5000)))
     struct.pack_into("<Q", stored, 8, raw_size)
-    stored[HEADER_SIZE + 6 : HEADER_SIZE + 14] = struct.pack("<Q", raw_size)  # the frame agrees
 
     with pytest.raises(BlobCorrupted):
+        decode(memoryview(stored))
+
+
+def test_header_and_frame_together_can_not_make_the_reader_allocate_what_they_claim():
+    compressor = lz4.frame.LZ4FrameCompressor()
+    body = compressor.begin(2**50) + compressor.compress(bytes(100_000))
+    stored = Header(Codec.LZ4, 2**50, len(body)).to_bytes() + body
+
+    with pytest.raises(BlobCorrupted, match=f"can't hold {2**50}"):
         decode(memoryview(stored))
 
 

@@ -34,6 +34,10 @@ class Train(FlowSpec):
     def join(self, inputs):
         self.best = max((task.score, task.index, task.input) for task in inputs)
         self.merge_artifacts(inputs, include=["rows"])
+        self.next(self.fork)
+
+    @step
+    def fork(self):
         self.next(self.left, self.right)
 
     @step
@@ -43,7 +47,9 @@ class Train(FlowSpec):
 
     @step
     def right(self):
-        raise ValueError("no right")
+        if self.depths:
+            raise ValueError("no right")
+        self.next(self.merge)
 
     @step
     def merge(self, inputs):
@@ -86,7 +92,7 @@ def test_the_inputs_of_a_foreach_are_given_in_order():
 
     assert outcome.artifacts["best"] == (7, 1, "b")
     assert outcome.artifacts["rows"] == [1]
-    assert outcome.targets == ("left", "right")
+    assert outcome.targets == ("fork",)
 
 
 def test_a_join_of_an_empty_foreach_has_no_inputs():
@@ -107,6 +113,7 @@ def test_the_last_step_has_no_targets_and_a_deleted_artifact_is_gone():
     outcome = call_step(Train, "end", artifacts={"rows": [1], "kept": 2})
 
     assert outcome.targets == ()
+    assert call_step(Train, "fork").targets == ("left", "right")
     assert outcome.artifacts["kept"] == 2
     assert "rows" not in outcome.artifacts
 
@@ -140,7 +147,7 @@ class Odd(FlowSpec):
     @step
     def start(self):
         if self.sideways:
-            self.next(self.end)
+            type(self).next(self, self.end)
         self.next(self.middle)
 
     @step

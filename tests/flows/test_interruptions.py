@@ -1,0 +1,100 @@
+"""Ctrl-C, SIGTERM and kill -9 of the driver: nothing lives on, and the state says what happened."""
+
+import os
+import select
+import signal
+from pathlib import Path
+
+import pytest
+
+FLOW = """
+import os
+import time
+
+class Slow(FlowSpec):
+    @step
+    def start(self):
+        self.xs = [1, 2]
+        self.next(self.each, foreach="xs")
+
+    @step
+    def each(self):
+        print("pid", os.getpid(), flush=True)
+        time.sleep(300)
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
+
+def is_alive(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def started(program):
+    """Start the flow and return it, its process and the pids of its tasks, once they run."""
+    flow = program(FLOW)
+    process = flow.start("run")
+    assert process.stdout is not None
+    pids = []
+    while len(pids) < 2:
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        if "] pid " in line:
+            pids.append(int(line.split()[-1]))
+    return flow, process, pids
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+def test_a_signal_ends_everything_and_the_run_is_cancelled(program, number, code):
+    flow, process, pids = started(program)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+
+    assert process.returncode == code
+    assert "Workflow interrupted." in out
+    assert "Traceback" not in out + err
+    assert "    Workflow interrupted." in err
+    assert not any(is_alive(pid) for pid in pids)
+    run = flow.read("Slow/1")
+    assert (run.status, run.successful) == ("cancelled", False)
+    assert {task.status.value for task in run["each"]} == {"cancelled"}
+    assert run["start"].task.successful
+
+
+def test_a_killed_driver_takes_its_tasks_along_and_the_run_has_crashed(program):
+    flow, process, pids = started(program)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
+
+    run = flow.read("Slow/1")
+    assert run.status == "crashed"
+    for pid in pids:
+        wait_for_end(pid)
+    assert not any(is_alive(pid) for pid in pids)
+    assert "crashed" in flow.store("runs").out
+
+
+def wait_for_end(pid):
+    """Wait until a process ends: its descriptor becomes readable then."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        assert select.select([descriptor], [], [], 10)[0], f"process {pid} is still alive"
+    finally:
+        os.close(descriptor)
+
