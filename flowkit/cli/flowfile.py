@@ -6,19 +6,22 @@ from typing import Any
 import click
 
 from flowkit import __version__, api, wiring
-from flowkit.authoring.flowspec import definition
+from flowkit.authoring.configs import ConfigChoices
+from flowkit.authoring.flowspec import FlowSpec, declaration
 from flowkit.cli.context import FlowFile
-from flowkit.cli.options import configured, decorator_options
+from flowkit.cli.options import config_choices, config_options, decorator_options, with_option
 from flowkit.cli.reading import dump, logs
 from flowkit.cli.running import resume_command, run_command
+from flowkit.cli.spinning import spin
+from flowkit.cli.tagging import tag
 from flowkit.config import adopt, load_settings
 
 SETTINGS = ("datastore", "metadata", "executor")
 
 
-def flow_group(flow: type) -> click.Group:
+def flow_group(flow: type[FlowSpec]) -> click.Group:
     """Return the command line of a flow class."""
-    described = definition(flow)
+    described = declaration(flow)
 
     @click.group(
         invoke_without_command=True,
@@ -30,20 +33,28 @@ def flow_group(flow: type) -> click.Group:
     @click.option("--datastore", metavar="URL", help="Where blobs are: 'local' or a URL.")
     @click.option("--metadata", metavar="URL", help="Where metadata is: sqlite:///PATH or a URL.")
     @click.option("--executor", metavar="NAME", help="Where tasks run: local, inline or spawn.")
+    @with_option
     @click.pass_context
     def group(context: click.Context, /, quiet: bool, verbose: bool, **flags: Any) -> None:
         settings = load_settings({name: flags[name] for name in SETTINGS})
         adopt(settings)
         wiring.main_module(described)  # artifacts of classes of this file are loaded from here
-        context.obj = FlowFile(configured(described, flags), settings, quiet)
+        context.obj = FlowFile(
+            flow,
+            settings,
+            quiet,
+            choices=config_choices(flags) if described.configs else ConfigChoices(),
+            decospecs=flags["decospecs"],
+            flags=flags,
+        )
         context.meta["verbose"] = verbose
         if context.invoked_subcommand is None:
             context.invoke(check)
 
-    for command in (check, show, dump, logs, version, help_command, output_dot):
+    for command in (check, show, dump, logs, tag, spin, version, help_command, output_dot):
         group.add_command(command)
-    group.params += decorator_options(described)
-    group.add_command(run_command(described))
+    group.params += config_options(described) + decorator_options(described)
+    group.add_command(run_command(flow))
     group.add_command(resume_command())
     return group
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from flowkit.client.clientobject import PartOfRun, local_time
+from flowkit.client.code import RunCode, code_of
 from flowkit.client.tags import Taggable
 from flowkit.enums import Status
 from flowkit.model.records import RunRecord
@@ -43,9 +44,9 @@ class RecordedRun(Taggable, PartOfRun):
         return None if origin is None else f"{self._address.flow}/{origin}"
 
     @property
-    def code(self) -> None:
-        """The run's code package: None, since local runs have none."""
-        return
+    def code(self) -> RunCode | None:
+        """The flow's own source files as they were; None when it was made from no file."""
+        return code_of(self._session, self._run)
 
     @property
     def trigger(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple, overload
 
 from flowkit.client import lookup
 from flowkit.client.clientobject import PartOfRun, local_time
+from flowkit.client.code import RunCode, code_of
 from flowkit.client.contents import Contents
 from flowkit.client.facts import task_facts
 from flowkit.client.internal import is_finished, is_successful
@@ -147,9 +148,9 @@ class RecordedTask(PartOfRun):
         return None if visible is None else visible.origin
 
     @property
-    def code(self) -> None:
-        """The run's code package: None, since local runs have none."""
-        return
+    def code(self) -> RunCode | None:
+        """The flow's own source files as they were; None when it was made from no file."""
+        return code_of(self._session, self._run)
 
     @property
     def metadata(self) -> list[Metadatum]:

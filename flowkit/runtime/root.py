@@ -9,9 +9,11 @@ from flowkit.content.store import ArtifactStore
 from flowkit.graph.describe import graph_info
 from flowkit.graph.graph import Graph
 from flowkit.model.manifest import ArtifactRef, Manifest
+from flowkit.runtime.codepack import pack_code
 
 GRAPH_INFO = "_graph_info"
 RUN_INFO = "_run_info"
+CODE = "_code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def save_root(
 
     Args:
         store: Where to.
-        flow: The flow; its constants become artifacts.
+        flow: The flow; its constants and configs become artifacts.
         graph: The flow's graph.
         values: Parameter values by attribute name.
         facts: About the run.
@@ -61,8 +63,12 @@ def save_root(
     Raises:
         UnpicklableArtifactException: A parameter or constant can't be stored.
     """
-    public = {**flow.constants, **values, "name": flow.name}
-    internal = {GRAPH_INFO: graph_info(flow, graph), RUN_INFO: facts.to_info()}
+    public = {**flow.constants, **flow.config_values, **values, "name": flow.name}
+    internal = {
+        CODE: pack_code(flow.file),
+        GRAPH_INFO: graph_info(flow, graph),
+        RUN_INFO: facts.to_info(),
+    }
     saved = store.save({**public, **internal})
     for error in saved.failures.values():
         raise error
