@@ -54,7 +54,7 @@ class Contents:
             return stored
         if name == _GRAPH_INFO:
             return self._read(self._run.root).artifacts.get(name)
-        return answer(name, self._task, self.attempt, self._manifest, self._store.load)
+        return answer(name, self._task, self.attempt, self._manifest, self._store)
 
     def load(self, name: str) -> Any:
         """Return the value under a name.

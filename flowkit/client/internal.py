@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from flowkit.content.store import ArtifactStore
 from flowkit.model.manifest import ArtifactRef, Manifest
 from flowkit.model.records import AttemptRecord, TaskRecord
 
@@ -40,7 +41,11 @@ def is_successful(attempt: AttemptRecord | None) -> bool:
 
 
 def answer(
-    name: str, task: TaskRecord, attempt: AttemptRecord | None, manifest: Manifest, load: Load
+    name: str,
+    task: TaskRecord,
+    attempt: AttemptRecord | None,
+    manifest: Manifest,
+    store: ArtifactStore,
 ) -> Answer | None:
     """Return the value of an internal name that no manifest holds; None when there is none.
 
@@ -49,11 +54,11 @@ def answer(
         task: The task.
         attempt: The attempt that is looked at; None when there was no such attempt.
         manifest: The attempt's manifest, an empty one when it left none.
-        load: Loads one value; foreach items are only loaded when the answer is computed.
+        store: Foreach items are only loaded from there when the answer is computed.
     """
     # An attempt whose process died has left no manifest: nobody knows how it would have ended.
     has_outcome = attempt is not None and attempt.manifest is not None
-    splits = manifest.next.items if manifest.next is not None else None
+    taken = manifest.next
     if name == "_success" and has_outcome:
         return Answer("bool", lambda: is_successful(attempt))
     if name == "_task_ok" and has_outcome:
@@ -61,9 +66,12 @@ def answer(
     if name == "_exception" and has_outcome:
         return Answer("NoneType", lambda: None)
     if name == "_foreach_stack":
-        return Answer("list", lambda: _foreach_stack(task, load))
-    if name == "_foreach_values" and splits is not None:
-        return Answer("list", lambda: [_short(load(item)) for item in splits])
+        return Answer("list", lambda: _foreach_stack(task, store.load))
+    if name == "_foreach_values" and taken is not None and taken.is_foreach:
+        return Answer(
+            "list",
+            lambda: [_short(store.load(item)) for item in store.with_items(taken).items or ()],
+        )
     return None
 
 

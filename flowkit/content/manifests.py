@@ -49,10 +49,37 @@ def parse_manifest(data: bytes | memoryview) -> Manifest:
         raise IntegrityError(f"a manifest is malformed: {error}") from None
 
 
+def encode_items(items: Sequence[ArtifactRef]) -> bytes:
+    """Return the canonical bytes of the list of a foreach's items."""
+    document = {"items": [_from_ref(item) for item in items], "version": _VERSION}
+    return _ENCODER.encode(document).encode("ascii")
+
+
+def parse_items(data: bytes | memoryview) -> tuple[ArtifactRef, ...]:
+    """Parse the list of a foreach's items.
+
+    Raises:
+        IntegrityError: The bytes are no such list; the message says why.
+    """
+    try:
+        fields = _object(json.loads(bytes(data)), {"items", "version"})
+        return tuple(_list(fields["items"], _to_ref))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise IntegrityError(f"a list of foreach items is malformed: {error}") from None
+
+
 def _from_ref(ref: ArtifactRef) -> list[object]:
     inline = ref.inline
     content = None if inline is None else b2a_base64(inline, newline=False).decode("ascii")
-    return [ref.digest, ref.materializer, ref.type, ref.size, content]
+    return [
+        ref.digest,
+        ref.materializer,
+        ref.type,
+        ref.size,
+        content,
+        ref.content,
+        ref.preview,
+    ]
 
 
 def _from_frame(frame: Frame) -> list[object]:
@@ -62,9 +89,8 @@ def _from_frame(frame: Frame) -> list[object]:
 def _from_transition(transition: Transition | None) -> dict[str, object] | None:
     if transition is None:
         return None
-    items = transition.items
     return {
-        "items": None if items is None else [_from_ref(item) for item in items],
+        "items": transition.items_blob,
         "num_parallel": transition.num_parallel,
         "targets": transition.targets,
         "variable": transition.variable,
@@ -92,21 +118,23 @@ def _to_manifest(document: Any) -> Manifest:
 
 def _to_ref(document: Any) -> ArtifactRef:
     # Written out, as a foreach has very many refs: calling _string and _count takes twice as long.
-    if type(document) is not list or len(document) != 5:  # noqa: PLR2004 - the fields below
-        raise TypeError("a ref is no list of five")
-    digest, materializer, kind, size, inline = document
+    if type(document) is not list or len(document) != 7:  # noqa: PLR2004 - the fields below
+        raise TypeError("a ref is no list of seven")
+    digest, materializer, kind, size, inline, content, preview = document
     if not is_digest(digest):
         raise TypeError("the digest of a ref is none")
+    if not (content is None or is_digest(content)) or not (preview is None or is_digest(preview)):
+        raise TypeError("the content or preview of a ref is no digest")
     if type(materializer) is not str or type(kind) is not str:
         raise TypeError("a name in a ref is no string")
     if type(size) is not int or not 0 <= size <= _MAX_INTEGER:
         raise TypeError("the size of a ref is no size")
     if inline is None:
-        return ArtifactRef(digest, materializer, kind, size)
+        return ArtifactRef(digest, materializer, kind, size, None, content, preview)
     if type(inline) is not str:
         raise TypeError("the inline bytes of a ref are no string")
-    content = a2b_base64(inline, strict_mode=True)
-    return ArtifactRef(digest, materializer, kind, size, content)
+    root = a2b_base64(inline, strict_mode=True)
+    return ArtifactRef(digest, materializer, kind, size, root, content, preview)
 
 
 def _to_frame(document: Any) -> Frame:
@@ -134,11 +162,14 @@ def _to_read(document: Any) -> Read:
 def _to_transition(document: Any) -> Transition:
     fields = _object(document, {"items", "num_parallel", "targets", "variable"})
     items = fields["items"]
+    if items is not None and not is_digest(items):
+        raise TypeError("the items of a foreach are no digest")
     return Transition(
         tuple(_list(fields["targets"], _string)),
         _optional(fields["variable"], _string),
-        None if items is None else tuple(_list(items, _to_ref)),
+        None,
         _optional(fields["num_parallel"], _count),
+        items,
     )
 
 

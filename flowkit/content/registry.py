@@ -1,11 +1,31 @@
-"""Which materializer takes a value, and which one reads what is stored."""
+"""Which materializer takes a value, which one reads what is stored, and who describes it."""
 
 import importlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from flowkit.exceptions import ArtifactUnloadable
-from flowkit.ports.materializer import Materializer
+from flowkit.ports.materializer import (
+    Describer,
+    Materializer,
+    SupportsContentDigest,
+    SupportsPeek,
+)
+
+
+class CustomMaterializers(Protocol):
+    """The materializers that users have defined, as far as their code is loaded."""
+
+    def choose(self, value: Any, preferred: Sequence[type | str]) -> Materializer | None:
+        """Return the one for a value.
+
+        Args:
+            value: What is to be stored.
+            preferred: Classes, or stored names, that were asked for; they go before all others.
+        """
+
+    def named(self, name: str) -> Materializer | None:
+        """Return the one with this stored name, importing its module if need be."""
 
 
 class Registry:
@@ -15,6 +35,8 @@ class Registry:
         default: Takes every value that no other one does.
         special: Qualified type name, such as ``pandas.DataFrame``, to ``module:class`` of the
             materializer for that type and its subclasses; imported when first chosen.
+        describers: The same for what describes values; a type may have one without the other.
+        custom: Those that users define; asked before all others.
         main_module: Importable name of the flow file, which stands for ``__main__`` in the names
             of types. None: no name is changed.
     """
@@ -24,23 +46,43 @@ class Registry:
         default: Materializer,
         *,
         special: Mapping[str, str] | None = None,
+        describers: Mapping[str, str] | None = None,
+        custom: CustomMaterializers | None = None,
         main_module: str | None = None,
     ) -> None:
         self._default = default
         self._special = dict(special or {})
+        self._describers = dict(describers or {})
+        self._custom = custom
         self._main_module = main_module
-        self._loaded: dict[str, Materializer] = {}
+        self._loaded: dict[str, Any] = {}
+        # What was found for types and classes seen before: an MRO is walked once.
+        self._candidates: dict[type, tuple[Materializer, ...]] = {}
+        self._describer_of: dict[type, Describer | None] = {}
+        self._comparing: dict[type, bool] = {}
 
-    def choose(self, value: Any) -> Materializer:
+    def choose(self, value: Any, preferred: Sequence[type | str] = ()) -> Materializer:
         """Return the materializer for a value: of the nearest type in the MRO, else the default.
 
         One that does not claim the value is passed over.
+
+        Args:
+            value: What is to be stored.
+            preferred: As `CustomMaterializers.choose` takes them.
         """
-        if self._special:
-            for kind in type(value).__mro__:
-                target = self._special.get(self.type_name(kind))
-                if target is not None and (materializer := self._load(target)).claims(value):
-                    return materializer
+        if self._custom is not None:
+            custom = self._custom.choose(value, preferred)
+            if custom is not None:
+                return custom
+        kind = type(value)
+        candidates = self._candidates.get(kind)
+        if candidates is None:
+            found = (self._special.get(self.type_name(base)) for base in kind.__mro__)
+            candidates = tuple(self._load(target) for target in found if target is not None)
+            self._candidates[kind] = candidates
+        for materializer in candidates:
+            if materializer.claims(value):
+                return materializer
         return self._default
 
     def named(self, name: str) -> Materializer:
@@ -52,9 +94,42 @@ class Registry:
         if name == self._default.name:
             return self._default
         for target in self._special.values():
-            if (materializer := self._load(target)).name == name:
+            materializer: Materializer = self._load(target)
+            if materializer.name == name:
                 return materializer
-        raise ArtifactUnloadable(f"there is no materializer {name!r} in this environment")
+        found = None if self._custom is None else self._custom.named(name)
+        if found is None:
+            raise ArtifactUnloadable(f"there is no materializer {name!r} in this environment")
+        return found
+
+    def describer(self, value: Any, materializer: Materializer) -> Describer | None:
+        """Return what describes a value, if anything does.
+
+        Args:
+            value: The value.
+            materializer: What stores it; describes it too if it can.
+        """
+        kind = type(value)
+        if kind not in self._describer_of:
+            found = (self._describers.get(self.type_name(base)) for base in kind.__mro__)
+            target = next((target for target in found if target is not None), None)
+            self._describer_of[kind] = None if target is None else self._load(target)
+        describer = self._describer_of[kind]
+        if materializer is not self._default and isinstance(materializer, Describer):
+            return materializer
+        return describer
+
+    def compares(self, materializer: Materializer) -> SupportsContentDigest | None:
+        """Return the materializer as one that gives content digests, None if it gives none."""
+        kind = type(materializer)
+        if kind not in self._comparing:
+            self._comparing[kind] = isinstance(materializer, SupportsContentDigest)
+        return materializer if self._comparing[kind] else None  # type: ignore[return-value]
+
+    def peeking(self, name: str) -> SupportsPeek | None:
+        """Return the materializer with this stored name if it can show stored values."""
+        default = self._default
+        return default if name == default.name and isinstance(default, SupportsPeek) else None
 
     def type_name(self, kind: type) -> str:
         """Return a type's qualified name, without the module for built-in types."""
@@ -65,7 +140,7 @@ class Registry:
             module = self._main_module
         return f"{module}.{kind.__qualname__}"
 
-    def _load(self, target: str) -> Materializer:
+    def _load(self, target: str) -> Any:
         if target not in self._loaded:
             module, _, attribute = target.partition(":")
             self._loaded[target] = getattr(importlib.import_module(module), attribute)()

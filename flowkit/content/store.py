@@ -2,32 +2,37 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flowkit.content.hashing import digest_of
-from flowkit.content.manifests import encode_manifest, parse_manifest
+from flowkit.content.manifests import encode_items, encode_manifest, parse_items, parse_manifest
+from flowkit.content.preview import Preview, default_type, parse_preview
 from flowkit.content.records import RootRecord, parse_record
 from flowkit.content.registry import Registry
+from flowkit.content.saving import (
+    AS_USUAL,
+    INLINE_ROOT,
+    Batch,
+    Choices,
+    prepare,
+    prepare_item,
+)
 from flowkit.exceptions import (
     ArtifactUnloadable,
     BlobCorrupted,
     IntegrityError,
     UnpicklableArtifactException,
 )
-from flowkit.model.manifest import ArtifactRef, Manifest
+from flowkit.model.manifest import ArtifactRef, Manifest, Transition
 from flowkit.ports.blobs import BlobStore, Buffer, SupportsMany
-from flowkit.ports.materializer import Payload
+from flowkit.ports.materializer import Payload, Visualization
 
-INLINE_ROOT = 16 * 1024
-"""Bytes; a larger root record is a blob of its own."""
 INLINE_BUDGET = 1024 * 1024
 """Bytes of root records in one manifest; what comes then is a blob of its own."""
 INLINE_ITEM = 512
 """Bytes; a foreach item with a larger root record is a blob of its own."""
-
-_LARGE = 4 * 1024 * 1024  # such a buffer is put alone: the store hashes while it writes
-_PENDING = 64 * 1024 * 1024  # bytes of values that wait for their batch to be written
+_LARGEST_SHOWN = 1024 * 1024  # bytes of a stored value that is read to show it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +62,29 @@ class ArtifactStore:
 
     # --- values -------------------------------------------------------------------------------
 
-    def save(self, values: Mapping[str, Any], *, inline_budget: int = INLINE_BUDGET) -> Saved:
+    def save(
+        self,
+        values: Mapping[str, Any],
+        *,
+        inline_budget: int = INLINE_BUDGET,
+        choices: Choices = AS_USUAL,
+    ) -> Saved:
         """Store values under their attribute names.
 
         Args:
             values: Attribute name to value.
             inline_budget: Bytes of root records that may stay in the refs.
+            choices: What was asked for: materializers, and whether values are visualized.
 
         Raises:
             StorageError: The store can't be written; nothing is acknowledged.
         """
-        batch = _Batch(self._blobs, INLINE_ROOT, inline_budget)
+        batch = Batch(self._blobs, INLINE_ROOT, inline_budget)
         names: list[str] = []
         failures: dict[str, UnpicklableArtifactException] = {}
         for name, value in values.items():
             try:
-                batch.add(*self._dump(value))
+                batch.add(prepare(self._registry, name, value, choices))
             except UnpicklableArtifactException as error:
                 message = f"cannot store self.{name}: {error.message}"
                 failures[name] = UnpicklableArtifactException(message)
@@ -88,10 +100,10 @@ class ArtifactStore:
             UnpicklableArtifactException: An item can't be stored; the message has its index.
             StorageError: The store can't be written; nothing is acknowledged.
         """
-        batch = _Batch(self._blobs, INLINE_ITEM, None)
+        batch = Batch(self._blobs, INLINE_ITEM, None)
         for index, value in enumerate(values):
             try:
-                batch.add(*self._dump(value))
+                batch.add(prepare_item(self._registry, value))
             except UnpicklableArtifactException as error:
                 message = f"cannot store item {index} of the foreach: {error.message}"
                 raise UnpicklableArtifactException(message) from error
@@ -115,14 +127,41 @@ class ArtifactStore:
         """Return the serialized value, verified, without rebuilding it."""
         return self._payload(self._record(ref))
 
-    def fingerprint(self, value: Any) -> bytes | None:
+    def preview(self, ref: ArtifactRef) -> Preview:
+        """Return what is known and shown of a value; nothing is unpickled for it.
+
+        What was saved beside the value, or what a small stored value shows of itself. It is empty
+        where there is neither.
+
+        Raises:
+            BlobMissing: A part of it is not in the store.
+            BlobCorrupted: A part of it is not what was written.
+            IntegrityError: The blob is no preview.
+        """
+        if ref.preview is None:
+            return Preview(default_type(ref.type), {}, self._peek(ref))
+        record = parse_preview(self._blobs.get(ref.preview))
+        shown = [
+            Visualization(
+                v.kind, self._shown(v.kind, v.digest) if v.text is None else v.text, v.title
+            )
+            for v in record.visualizations
+        ]
+        return Preview(record.artifact_type, record.summary, tuple(shown))
+
+    def fingerprint(self, value: Any, *, stored_by: str = "") -> bytes | None:
         """Return bytes that stay equal while this very object is not changed.
 
         Comparable within one process only. None if the value can't be dumped: then nobody can
         tell.
+
+        Args:
+            value: The object.
+            stored_by: Stored name of the materializer that it was loaded with, to take it again.
         """
+        preferred = (stored_by,) if stored_by else ()
         try:
-            payload = self._registry.choose(value).dump(value)
+            payload = self._registry.choose(value, preferred).dump(value)
         except UnpicklableArtifactException:
             return None
         hasher = hashlib.sha256(payload.inband)
@@ -134,8 +173,24 @@ class ArtifactStore:
     # --- manifests ----------------------------------------------------------------------------
 
     def put_manifest(self, manifest: Manifest) -> str:
-        """Store a manifest and return its digest."""
+        """Store a manifest, the list of its foreach items first, and return its digest."""
+        taken = manifest.next
+        if taken is not None and taken.items is not None:
+            listed = self._blobs.put(encode_items(taken.items))
+            manifest = replace(manifest, next=replace(taken, items=None, items_blob=listed))
         return self._blobs.put(encode_manifest(manifest))
+
+    def with_items(self, taken: Transition) -> Transition:
+        """Return a stored transition with the items of its foreach.
+
+        Raises:
+            BlobMissing: Their list is not in the store.
+            IntegrityError: It is damaged.
+        """
+        if taken.items_blob is None:
+            return taken
+        items = parse_items(self._blobs.get(taken.items_blob))
+        return replace(taken, items=items, items_blob=None)
 
     def get_manifest(self, digest: str) -> Manifest:
         """Return a manifest.
@@ -155,24 +210,34 @@ class ArtifactStore:
         """Return the digests of all blobs that a manifest needs, itself included."""
         manifest = self.get_manifest(manifest_digest)
         refs = [*manifest.artifacts.values(), *(frame.item for frame in manifest.frames)]
-        if manifest.next is not None and manifest.next.items is not None:
-            refs.extend(manifest.next.items)
         needed = {manifest_digest}
+        taken = manifest.next
+        if taken is not None and taken.items_blob is not None:
+            needed.add(taken.items_blob)
+            refs.extend(self.with_items(taken).items or ())
         for ref in refs:
             if ref.inline is None:
                 needed.add(ref.digest)
             needed.update(digest for digest, _ in self._record(ref).buffers)
+            if ref.preview is not None:
+                needed.update(self._blobs_of_preview(ref.preview))
         return needed
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _dump(self, value: Any) -> tuple[str, str, Payload]:
-        materializer = self._registry.choose(value)
-        return (
-            materializer.name,
-            self._registry.type_name(type(value)),
-            materializer.dump(value),
-        )
+    def _blobs_of_preview(self, digest: str) -> set[str]:
+        shown = parse_preview(self._blobs.get(digest)).visualizations
+        return {digest, *(entry.digest for entry in shown if entry.digest is not None)}
+
+    def _shown(self, kind: str, digest: str | None) -> str | bytes:
+        data = b"" if digest is None else bytes(self._blobs.get(digest))
+        return data if kind.startswith("image/") else data.decode("utf-8", "replace")
+
+    def _peek(self, ref: ArtifactRef) -> tuple[Visualization, ...]:
+        peeking = self._registry.peeking(ref.materializer)
+        if peeking is None or ref.size > _LARGEST_SHOWN:
+            return ()
+        return tuple(peeking.peek(self.payload(ref), ref.type))
 
     def _record(self, ref: ArtifactRef) -> RootRecord:
         if ref.inline is None:
@@ -195,74 +260,6 @@ class ArtifactStore:
                 message = f"blob {digest} has {len(found[digest])} bytes instead of {size}"
                 raise BlobCorrupted(message, digest=digest)
         return Payload(bytes(record.inband), [found[digest] for digest, _ in record.buffers])
-
-
-class _Batch:
-    """Writes the payloads of many values in few steps: buffers first, then root records.
-
-    Args:
-        blobs: Where to.
-        inline_limit: A root record of at most so many bytes may stay inline.
-        inline_budget: So many bytes of them together; None does not bound them.
-    """
-
-    def __init__(self, blobs: BlobStore, inline_limit: int, inline_budget: int | None) -> None:
-        self._blobs = blobs
-        self._inline_limit = inline_limit
-        self._inline_left = inline_budget
-        self._refs: list[ArtifactRef] = []
-        self._pending: list[tuple[str, str, Payload]] = []
-        self._pending_bytes = 0
-
-    def add(self, materializer: str, type_name: str, payload: Payload) -> None:
-        """Take a payload; it may be written only later."""
-        self._pending.append((materializer, type_name, payload))
-        self._pending_bytes += len(payload.inband) + sum(map(len, payload.buffers))
-        if self._pending_bytes >= _PENDING:
-            self._flush()
-
-    def finish(self) -> list[ArtifactRef]:
-        """Write what is left and return a ref for each payload, in order."""
-        self._flush()
-        return self._refs
-
-    def _flush(self) -> None:
-        payloads = [payload for _, _, payload in self._pending]
-        buffers = [buffer for payload in payloads for buffer in payload.buffers]
-        digests = iter(_put_all(self._blobs, buffers))
-        outside: list[bytes] = []
-        for materializer, type_name, payload in self._pending:
-            listed = tuple((next(digests), len(buffer)) for buffer in payload.buffers)
-            record = RootRecord(materializer, type_name, listed, payload.inband)
-            root = record.to_bytes()
-            inline = root if self._fits(len(root)) else None
-            if inline is None:
-                outside.append(root)
-            ref = ArtifactRef(digest_of(root), materializer, record.type, record.size, inline)
-            self._refs.append(ref)
-        _put_all(self._blobs, outside)
-        self._pending.clear()
-        self._pending_bytes = 0
-
-    def _fits(self, size: int) -> bool:
-        if size > self._inline_limit:
-            return False
-        if self._inline_left is None:
-            return True
-        if size > self._inline_left:
-            return False
-        self._inline_left -= size
-        return True
-
-
-def _put_all(blobs: BlobStore, datas: Sequence[Buffer]) -> list[str]:
-    digests = [blobs.put(data) if len(data) >= _LARGE else "" for data in datas]
-    small = [data for data in datas if len(data) < _LARGE]
-    if isinstance(blobs, SupportsMany) and len(small) > 1:
-        written = iter(blobs.put_many(small))
-    else:
-        written = map(blobs.put, small)
-    return [digest or next(written) for digest in digests]
 
 
 def _get_all(blobs: BlobStore, digests: Sequence[str]) -> Mapping[str, memoryview]:

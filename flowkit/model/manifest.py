@@ -14,6 +14,9 @@ class ArtifactRef:
         type: Qualified name of the value's type, e.g. "numpy.ndarray".
         size: Bytes of the serialized value: root record and buffers.
         inline: The root record itself when it is small; None when it is a blob of its own.
+        content: SHA-256 of the value in a canonical form: values with the same content are equal,
+            also where their digests differ. None when the digest is all there is to compare.
+        preview: Digest of the blob that describes and shows the value; None when there is none.
     """
 
     digest: str
@@ -21,6 +24,13 @@ class ArtifactRef:
     type: str
     size: int
     inline: bytes | None = None
+    content: str | None = None
+    preview: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """What to compare values by: the content where it is known, else the digest."""
+        return self.content or self.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +66,22 @@ class Transition:
     Attributes:
         targets: Names of the steps that follow.
         variable: Name of the foreach variable; None when it is no foreach.
-        items: One ref per foreach item; None when it is no foreach.
+        items: One ref per foreach item; None when it is no foreach, or in a stored manifest.
         num_parallel: Size of the gang; None when it is none.
+        items_blob: Digest of the blob that lists the items of a stored foreach: a manifest is
+            read by every child, and must not grow with their number.
     """
 
     targets: tuple[str, ...]
     variable: str | None = None
     items: tuple[ArtifactRef, ...] | None = None
     num_parallel: int | None = None
+    items_blob: str | None = None
+
+    @property
+    def is_foreach(self) -> bool:
+        """Whether it fans out into one task per item."""
+        return self.items is not None or self.items_blob is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Results that need not be computed again: from the origin run (resume), from traces (caching)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Protocol
 
 from flowkit.content.store import ArtifactStore
@@ -67,20 +68,23 @@ class OriginRun:
             if task.last.status.is_success
         }
         self._given: set[str] = set()
+        self._behind_nothing: set[Key] = set()
 
     def find(self, spec: TaskSpec) -> TaskResult | None:
         """Return the origin's result for the same task."""
-        task = self._done.get(_key(spec.step, spec.key.frames, spec.key.iteration))
+        key = _key(spec.step, spec.key.frames, spec.key.iteration)
+        task = self._done.get(key)
         if task is None or spec.step in self._rerun or task.last.manifest is None:
             return None
-        if not all(digest in self._given for digest in spec.inputs):
+        if not self._has_reused_inputs(spec, key):
             return None
-        if spec.is_join and not spec.inputs:
-            return None  # an empty foreach: nothing tells whether its split was reused
         manifest = self._manifest(task.last.manifest)
         if manifest is None or not self._still_fits(spec.step, manifest):
             return None
         self._given.add(task.last.manifest)
+        if manifest.next is not None and manifest.next.items == ():
+            join = self._graph[spec.step].matching_join or ""
+            self._behind_nothing.add(_key(join, spec.key.frames, 0))
         return TaskResult(
             spec=spec,
             status=Status.CACHED,
@@ -90,10 +94,19 @@ class OriginRun:
             origin=task.last.origin or f"{self._pathspec}/{task.step}/{task.task_id}",
         )
 
+    def _has_reused_inputs(self, spec: TaskSpec, key: Key) -> bool:
+        """Whether all that precedes a task was reused; a join without inputs has only a split."""
+        if spec.is_join and not spec.inputs:
+            return key in self._behind_nothing
+        return all(digest in self._given for digest in spec.inputs)
+
     def _manifest(self, digest: str) -> Manifest | None:
-        """Return a manifest; a lost or damaged one means that the task has to run again."""
+        """Return a manifest with its items; if one is lost or damaged, the task has to run again."""
         try:
-            return self._store.get_manifest(digest)
+            manifest = self._store.get_manifest(digest)
+            if manifest.next is None:
+                return manifest
+            return replace(manifest, next=self._store.with_items(manifest.next))
         except (BlobMissing, IntegrityError):
             return None
 
@@ -103,7 +116,7 @@ class OriginRun:
             return not node.targets
         if node.type is NodeType.SWITCH:
             return len(manifest.next.targets) == 1 and manifest.next.targets[0] in node.targets
-        is_foreach = manifest.next.items is not None
+        is_foreach = manifest.next.is_foreach
         return manifest.next.targets == node.targets and is_foreach == (
             node.type is NodeType.FOREACH
         )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from flowkit.content.codec import encode
 from flowkit.content.hashing import digest_of
-from flowkit.content.manifests import encode_manifest
+from flowkit.content.manifests import encode_items, encode_manifest
 from flowkit.content.records import RootRecord
 from flowkit.model.manifest import ArtifactRef, Frame, Manifest, Read, Transition
 
@@ -24,9 +24,14 @@ def ref_to(record: RootRecord, *, is_inline: bool) -> ArtifactRef:
     """Return a ref to the record."""
     root = record.to_bytes()
     inline = root if is_inline else None
-    return ArtifactRef(digest_of(root), record.materializer, record.type, record.size, inline)
+    content = None if is_inline else digest_of(INBAND)
+    preview = None if is_inline else digest_of(RAW)
+    return ArtifactRef(
+        digest_of(root), record.materializer, record.type, record.size, inline, content, preview
+    )
 
 
+ITEMS = (ref_to(SMALL, is_inline=True), ref_to(RECORD, is_inline=False))
 MANIFEST = Manifest(
     artifacts={
         "größe": ref_to(RECORD, is_inline=False),
@@ -34,7 +39,7 @@ MANIFEST = Manifest(
     },
     written=("größe", "answer"),
     reads=(Read("attr:x", digest_of(RAW)), Read("attr:missing", None)),
-    next=Transition(("work",), "answer", (ref_to(SMALL, is_inline=True),), None),
+    next=Transition(("work",), "answer", items_blob=digest_of(encode_items(ITEMS))),
     step="train",
     frames=(Frame("start", "size", 2, 3, ref_to(SMALL, is_inline=True)),),
 )
@@ -45,6 +50,7 @@ FILES = {
     "empty.blob": encode(b""),
     "record.bin": RECORD.to_bytes(),
     "manifest.json": encode_manifest(MANIFEST),
+    "items.json": encode_items(ITEMS),
     "end.json": encode_manifest(END),
 }
 """What this flowkit writes; compared byte for byte."""

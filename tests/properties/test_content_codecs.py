@@ -7,7 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowkit.content.codec import HEADER_SIZE, Codec, Header, decode, encode, parse_header
-from flowkit.content.manifests import encode_manifest, parse_manifest
+from flowkit.content.manifests import (
+    encode_items,
+    encode_manifest,
+    parse_items,
+    parse_manifest,
+)
 from flowkit.content.records import RootRecord, parse_record
 from flowkit.exceptions import BlobCorrupted, IntegrityError
 from flowkit.model.manifest import ArtifactRef, Frame, Manifest, Read, Transition
@@ -22,8 +27,9 @@ transitions = st.builds(
     Transition,
     st.lists(names, max_size=3).map(tuple),
     st.none() | names,
-    st.none() | st.lists(refs, max_size=3).map(tuple),
+    st.none(),
     st.none() | counts,
+    st.none() | digests,
 )
 frames = st.builds(Frame, names, st.none() | names, counts, counts, refs)
 manifests = st.builds(
@@ -156,3 +162,16 @@ def test_any_field_replaced_by_anything_is_a_manifest_or_refused(manifest, draw,
     except IntegrityError:
         return
     assert parse_manifest(encode_manifest(parsed)) == parsed
+
+
+@FEW
+@given(st.lists(refs, max_size=5).map(tuple))
+def test_a_list_of_foreach_items_comes_back(items):
+    assert parse_items(encode_items(items)) == items
+
+
+@FEW
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_list_of_items_or_an_integrity_error(data):
+    with contextlib.suppress(IntegrityError):
+        parse_items(data)

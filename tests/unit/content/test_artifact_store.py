@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from flowkit.content import store as artifact_store
+from flowkit.content import saving
 from flowkit.content.codec import decode
 from flowkit.content.hashing import digest_of
 from flowkit.content.records import RootRecord
@@ -149,7 +149,7 @@ def test_small_blobs_are_written_together_and_large_ones_alone(store, blobs):
 
 
 def test_values_are_written_when_many_bytes_wait(store, blobs, monkeypatch):
-    monkeypatch.setattr(artifact_store, "_PENDING", 500_000)
+    monkeypatch.setattr(saving, "_PENDING", 500_000)
     values = {f"a{i}": np.full(50_000, i) for i in range(5)}
     refs = store.save(values).refs
 
@@ -298,7 +298,26 @@ def test_every_blob_that_a_manifest_needs_is_found_without_unpickling(store, blo
     blobs.put(b"not needed")
 
     assert store.blobs_of(digest) == before
-    assert len(before) == 7
+    assert len(before) == 8
+
+
+def test_the_items_of_a_foreach_are_listed_outside_the_manifest(store, blobs):
+    items = tuple(store.save_items(list(range(1000))))
+    digest = store.put_manifest(Manifest(next=Transition(("x",), "b", items)))
+
+    taken = store.get_manifest(digest).next
+
+    assert taken.items is None
+    assert taken.is_foreach
+    assert store.with_items(taken) == Transition(("x",), "b", items)
+    assert len(blobs.get(digest)) < 300
+
+
+def test_a_list_of_items_that_is_none_is_refused(store, blobs):
+    listed = blobs.put(b'{"items": [1], "version": 1}')
+
+    with pytest.raises(IntegrityError, match="malformed"):
+        store.with_items(Transition(("x",), "b", items_blob=listed))
 
 
 # --- fingerprints ---------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ FULL = Manifest(
     {"x": REF, "a": ArtifactRef("01" * 32, "pickle", "list", 2**40)},
     ("x", "a"),
     (Read("attr:x", DIGEST), Read("attr:y", None)),
-    Transition(("work",), "a", (REF, REF), None),
+    Transition(("work",), "a", items_blob=REF.digest),
     "start",
     (Frame("start", None, 2, 3, REF),),
 )
@@ -121,7 +121,7 @@ def replaced(path, value):
         (["next"], {}),
         (["next", "targets"], "work"),
         (["next", "targets", 0], 1),
-        (["next", "items", 0], None),
+        (["next", "items"], [None]),
         (["next", "items"], "x"),
         (["next", "variable"], 1),
         (["next", "num_parallel"], -1),
