@@ -20,7 +20,11 @@ class TaskBinding(Protocol):
         """
 
     def assigned(self, name: str) -> None:
-        """Take note that the step assigned this attribute."""
+        """Take note that the step assigns this attribute.
+
+        Raises:
+            AttributeError: It is the same in every step of the run.
+        """
 
     def deleted(self, name: str) -> bool:
         """Take note of a ``del``; return whether there was such an artifact."""

@@ -37,8 +37,8 @@ class ConfigValue(dict[Any, Any]):
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("ConfigValue is immutable")
 
-    __setattr__ = __delattr__ = __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
-    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setattr__ = __delattr__ = __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
 
 
 def wrapped(value: Any) -> Any:
@@ -73,13 +73,13 @@ class LazyValue:
         self._evaluate = evaluate
         self._text = text
 
-    def __getattr__(self, name: str) -> "LazyValue":
+    def __getattr__(self, name: str) -> Any:  # for type checkers it is what it will be
         if name.startswith("_"):
             raise AttributeError(name)
         evaluate = self._evaluate
         return LazyValue(lambda configs: getattr(evaluate(configs), name), f"{self._text}.{name}")
 
-    def __getitem__(self, key: Any) -> "LazyValue":
+    def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str) and key.startswith(_UNPACKED):
             return self
         evaluate = self._evaluate
@@ -92,7 +92,7 @@ class LazyValue:
     def __iter__(self) -> Iterator[Any]:
         self._refuse()
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # noqa: PLE0304 - it never returns
         self._refuse()
 
     def __format__(self, spec: str) -> str:
@@ -168,7 +168,11 @@ def resolved(value: Any, configs: Mapping[str, Any]) -> Any:
     result: dict[Any, Any] = {}
     for key, part in value.items():
         if isinstance(key, str) and is_unpacked(key):
-            result.update(resolved(part, configs) or {})
+            found = resolved(part, configs)
+            if not isinstance(found, Mapping):
+                kind = type(found).__name__
+                raise DefinitionError(f"{part!r} is of type {kind}, and ** needs a dict")
+            result.update(found)
         else:
             result[key] = resolved(part, configs)
     return result

@@ -65,7 +65,7 @@ class Config(LazyValue):
                 print(self.cfg.model.name)
     """
 
-    def __init__(  # noqa: PLR0913 - the signature that Metaflow users know
+    def __init__(  # noqa: PLR0913, PLR0917 - the signature that Metaflow users know
         self,
         name: str,
         default: Any = None,

@@ -24,6 +24,10 @@ def _nothing_handles(error: BaseException) -> ExceptionWrapper:
     raise error
 
 
+def _goes_nowhere(keywords: Mapping[str, Any]) -> None:
+    """Stand in for the task's way on, outside of one."""
+
+
 @dataclass(frozen=True, slots=True)
 class TaskContext:
     """Everything `current` can tell about one attempt; set once per task by the worker.
@@ -38,14 +42,17 @@ class TaskContext:
         namespace: The client's namespace inside tasks; None is the global one.
         username: Who runs the flow.
         tags: User tags given at the start of the run.
-        parameter_names: Names of the flow's parameters.
+        parameter_names: Names of the flow's parameters and configs.
         tempdir: A directory for scratch files.
         graph: Returns the ``_graph_info`` of the run.
         flow: The flow instance whose step runs.
+        inputs: The inputs of a join; None elsewhere.
         parallel: Place in the gang; None outside one.
         is_last_attempt: Whether no further attempt follows a failure.
         fallback: Why the process of the last attempt died, when this one only handles that.
         handle_failure: Takes an exception as handled: the flow goes on as the graph says.
+        take_transition: Goes on as the graph says, whatever the step asked for, with these
+            keywords of ``self.next``.
         extras: Further attributes that decorators contribute.
     """
 
@@ -62,10 +69,12 @@ class TaskContext:
     tempdir: str
     graph: Callable[[], Any]
     flow: Any = None
+    inputs: Any = None
     parallel: Parallel | None = None
     is_last_attempt: bool = True
     fallback: AttemptError | None = None
     handle_failure: Callable[[BaseException], ExceptionWrapper] = _nothing_handles
+    take_transition: Callable[[Mapping[str, Any]], None] = _goes_nowhere
     extras: Mapping[str, Any] = field(default_factory=dict)
 
     @property

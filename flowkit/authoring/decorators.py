@@ -15,6 +15,7 @@ from flowkit.exceptions import (
     DefinitionError,
     DuplicateFlowDecoratorException,
     DuplicateStepDecoratorException,
+    FlowkitError,
     InvalidDecoratorAttribute,
 )
 
@@ -199,11 +200,7 @@ class _Deferred:
             DefinitionError: A config has no such value, or it doesn't fit.
         """
         arguments = resolved(self._arguments, configs)
-        attributes = resolved(self._attributes, configs)
-        try:
-            return self.kind(*arguments, **attributes)
-        except (TypeError, ValueError) as error:
-            raise DefinitionError(f"@{self.kind.title()}: {error}") from error
+        return made(self.kind, arguments, resolved(self._attributes, configs))
 
 
 class DeferredStepDecorator(_Deferred, StepDecorator):
@@ -222,6 +219,21 @@ class DeferredFlowDecorator(_Deferred, FlowDecorator):
 def kind_of(decorator: StepDecorator | FlowDecorator) -> Any:
     """Return the class of a decorator, also of one whose arguments wait for the configs."""
     return decorator.kind if isinstance(decorator, _Deferred) else type(decorator)
+
+
+def made(kind: Any, arguments: Iterable[Any], attributes: Mapping[str, Any]) -> Any:
+    """Return a decorator of this class, where its arguments don't stand in the flow's source.
+
+    Raises:
+        DefinitionError: It doesn't take these arguments.
+    """
+    # A decorator checks its arguments with code of its own, which may raise anything.
+    try:
+        return kind(*arguments, **attributes)
+    except FlowkitError:
+        raise
+    except Exception as error:
+        raise DefinitionError(f"@{kind.title()}: {error}") from error
 
 
 def settled(

@@ -2,20 +2,21 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from flowkit import plugins
 from flowkit.authoring.builtin import BUILTIN
-from flowkit.authoring.decorators import StepDecorator, kind_of
+from flowkit.authoring.decorators import StepDecorator, kind_of, made
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.steps import StepDef
-from flowkit.exceptions import (
-    DefinitionError,
-    InvalidDecoratorAttribute,
-    UnknownStepDecoratorException,
-)
+from flowkit.exceptions import InvalidDecoratorAttribute, UnknownStepDecoratorException
+
+_LAZY = {"secrets": "flowkit.authoring.secretsources:secrets"}
+"""Those that come with flowkit and are only loaded when they are used."""
+_BASES = tuple(f"flowkit.authoring.{m}" for m in ("decorators", "userdecorators", "mutators"))
+"""Where the classes are that decorators derive from."""
 
 
 def parse_decospec(text: str) -> tuple[str, dict[str, Any]]:
@@ -41,16 +42,13 @@ def parse_decospec(text: str) -> tuple[str, dict[str, Any]]:
 
 def _first_value(text: str) -> tuple[Any, str]:
     """Return the value at the start of a text, and what follows the comma behind it."""
-    stripped = text.lstrip()
+    plain, _, after = text.partition(",")
     try:
-        value, end = json.JSONDecoder().raw_decode(stripped)
+        value, end = json.JSONDecoder().raw_decode(text.lstrip())
     except ValueError:
-        end = -1
-    rest = stripped[end:].lstrip() if end >= 0 else "?"
-    if not rest or rest.startswith(","):
-        return value, rest[1:]
-    plain, _, rest = text.partition(",")
-    return plain.strip(), rest
+        return plain.strip(), after
+    rest = text.lstrip()[end:].lstrip()
+    return (value, rest[1:]) if rest[:1] in ("", ",") else (plain.strip(), after)
 
 
 def step_decorator(flow: FlowDef, name: str) -> type[StepDecorator]:
@@ -62,14 +60,17 @@ def step_decorator(flow: FlowDef, name: str) -> type[StepDecorator]:
     Raises:
         UnknownStepDecoratorException: There is none; the message lists the others.
     """
-    known = {**BUILTIN, **_of_module(flow)}
-    found: type[StepDecorator] | None = known.get(name) or plugins.find("decorators", name)
+    known: dict[str, Any] = {**_LAZY, **BUILTIN, **_of_module(flow)}
+    found = known.get(name) or plugins.find("decorators", name)
+    if isinstance(found, str):
+        found = plugins.load(found)
     if found is None:
         raise UnknownStepDecoratorException(
             f"Unknown step decorator {name}. The following decorators are supported: "
             f"{', '.join(sorted(known))}"
         )
-    return found
+    kind: type[StepDecorator] = found
+    return kind
 
 
 def _of_module(flow: FlowDef) -> dict[str, type[StepDecorator]]:
@@ -78,7 +79,7 @@ def _of_module(flow: FlowDef) -> dict[str, type[StepDecorator]]:
         for value in vars(sys.modules[flow.cls.__module__]).values()
         if isinstance(value, type)
         and issubclass(value, StepDecorator)
-        and not value.__module__.startswith("flowkit.authoring.")
+        and value.__module__ not in _BASES
     ]
     by_class_name = {kind.__name__: kind for kind in kinds}
     return {**by_class_name, **{kind.title(): kind for kind in kinds}}
@@ -92,19 +93,8 @@ def from_decospec(flow: FlowDef, text: str) -> StepDecorator:
         DefinitionError: It doesn't take these attributes.
     """
     name, attributes = parse_decospec(text)
-    return made(step_decorator(flow, name), (), attributes)
-
-
-def made(kind: type[Any], arguments: Iterable[Any], attributes: Mapping[str, Any]) -> Any:
-    """Return a decorator of this class.
-
-    Raises:
-        DefinitionError: It doesn't take these arguments.
-    """
-    try:
-        return kind(*arguments, **attributes)
-    except (TypeError, ValueError) as error:
-        raise DefinitionError(f"@{kind.title()}: {error}") from error
+    decorator: StepDecorator = made(step_decorator(flow, name), (), attributes)
+    return decorator
 
 
 def attach(flow: FlowDef, decospecs: Iterable[str]) -> FlowDef:

@@ -9,7 +9,6 @@ from flowkit.authoring.binding import TaskBinding
 from flowkit.authoring.decospecs import attach
 from flowkit.authoring.definition import read_definition, resolve
 from flowkit.authoring.flowdef import FlowDef
-from flowkit.authoring.mutators import Phase, mutated
 from flowkit.authoring.steps import is_step
 from flowkit.authoring.transition import read_next
 from flowkit.exceptions import MergeError
@@ -168,10 +167,10 @@ class FlowSpec:
     def __setattr__(self, name: str, value: object) -> None:
         if not name.startswith("_"):
             _check_assignable(type(self), name)
-        object.__setattr__(self, name, value)
         task = self.__dict__.get(BINDING)
         if task is not None and not name.startswith("_"):
             task.assigned(name)
+        object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
         if not name.startswith("_"):
@@ -260,11 +259,20 @@ def definition(
         DefinitionError: A config is missing where it is used, or a decorator can't be made.
     """
     values = configs or {}
-    described = mutated(resolve(declaration(flow), values), Phase.EARLY)
+    described = _mutated(resolve(declaration(flow), values), "pre_mutate")
     for decorator in described.decorators:
         described = decorator.rewrite(described)
-    described = mutated(attach(described, decospecs), Phase.LATE)
+    described = _mutated(attach(described, decospecs), "mutate")
     return resolve(described, values)  # decorators that mutators added may use configs as well
+
+
+def _mutated(flow: FlowDef, phase: str) -> FlowDef:
+    of_steps = [decorator for step in flow.steps.values() for decorator in step.decorators]
+    if not any(hasattr(decorator, phase) for decorator in (*flow.decorators, *of_steps)):
+        return flow
+    from flowkit.authoring.mutators import mutated  # noqa: PLC0415 - few flows need it
+
+    return mutated(flow, phase)
 
 
 def public_names(names: Iterable[str]) -> list[str]:

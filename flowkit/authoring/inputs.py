@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, overload
 
+from flowkit.authoring.configs import Config, declared
 from flowkit.model.tasks import Frame
 
 SOURCE = "__flowkit_source__"
@@ -80,6 +81,9 @@ class Input:
             if inherited is None:
                 raise
             return inherited.__get__(self, source.flow) if callable(inherited) else inherited
+        declaration = getattr(source.flow, name, None)
+        if isinstance(declaration, Config):
+            value = declared(declaration).seen(value)
         self.__dict__[name] = value
         return value
 

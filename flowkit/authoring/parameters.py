@@ -98,7 +98,7 @@ class Parameter:
         separator: Splits the text into a list of strings; only for str.
 
     Raises:
-        DefinitionError: The arguments contradict each other.
+        DefinitionError: The name can't be an option, or the arguments contradict each other.
 
     Example::
 
@@ -128,6 +128,10 @@ class Parameter:
     ) -> None:
         self.name = name
         self.attribute = ""
+        if not _NAME.fullmatch(name):
+            raise DefinitionError(
+                f"parameter name {name!r} is not valid: use letters, digits, _ and -"
+            )
         if is_lazy(self._given):
             return  # `resolved` makes the real one
         self.default = default
@@ -271,7 +275,7 @@ def _to_bool(value: Any) -> bool:
 
 
 def check_parameters(parameters: Mapping[str, Parameter]) -> None:
-    """Raise `UsageError` when a name is reserved, malformed or specified twice.
+    """Raise `UsageError` when a name is reserved or specified twice.
 
     Names are compared without regard to case, since options are.
     """
@@ -281,10 +285,6 @@ def check_parameters(parameters: Mapping[str, Parameter]) -> None:
         if folded in _RESERVED:
             raise UsageError(
                 f"parameter name '{parameter.name}' is a reserved word: choose another one"
-            )
-        if not _NAME.fullmatch(parameter.name):
-            raise UsageError(
-                f"parameter name {parameter.name!r} is not valid: use letters, digits, _ and -"
             )
         if folded in seen:
             raise UsageError(f"parameter '{parameter.name}' is specified twice")

@@ -9,6 +9,7 @@ from flowkit import __version__, api, wiring
 from flowkit.authoring.configs import ConfigChoices
 from flowkit.authoring.flowspec import FlowSpec, declaration
 from flowkit.cli.context import FlowFile
+from flowkit.cli.describing import options
 from flowkit.cli.options import config_choices, config_options, decorator_options, with_option
 from flowkit.cli.reading import dump, logs
 from flowkit.cli.running import resume_command, run_command
@@ -51,7 +52,7 @@ def flow_group(flow: type[FlowSpec]) -> click.Group:
         if context.invoked_subcommand is None:
             context.invoke(check)
 
-    for command in (check, show, dump, logs, tag, spin, version, help_command, output_dot):
+    for command in (check, show, dump, logs, tag, spin, version, help_command, output_dot, options):
         group.add_command(command)
     group.params += config_options(described) + decorator_options(described)
     group.add_command(run_command(flow))

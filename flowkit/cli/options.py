@@ -1,4 +1,4 @@
-"""A flow's parameters and decorators as options of the command line."""
+"""A flow's parameters, configs and decorators as options of the command line."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,38 +6,36 @@ from typing import Any
 
 import click
 
+from flowkit.authoring.configs import ConfigChoices
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.parameters import Parameter
+from flowkit.config import flow_config_variables
 from flowkit.exceptions import ParameterError
 
 
-class ParameterType(click.ParamType):  # type: ignore[type-arg] # generic since click 8.5 only
-    """Parses an option's text the way the parameter does."""
+class ParameterOption(click.Option):
+    """The option of a parameter: its value is the text as given, which the parameter can parse."""
 
     def __init__(self, parameter: Parameter) -> None:
+        name = parameter.name.replace("-", "_")
+        is_click_type = isinstance(parameter.kind, click.ParamType)
+        super().__init__(
+            [f"--{parameter.name}", f"parameter_{name}"],
+            type=parameter.kind if is_click_type else str,
+            metavar=None if is_click_type else parameter.type_name.upper(),
+            required=parameter.required and parameter.default is None,
+            help=_help(parameter),
+            envvar=f"FLOWKIT_RUN_{name.upper()}",
+        )
         self.parameter = parameter
-        self.name = parameter.type_name
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the value, or fail as a usage error that names the option."""
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """Return the text, or fail as a usage error that names the option."""
         try:
-            return self.parameter.parse(value)
+            self.parameter.parse(value)
         except ParameterError as error:
-            self.fail(error.message, param, ctx)
-
-
-def parameter_option(parameter: Parameter) -> click.Option:
-    """Return the option of a parameter: its value is None unless given."""
-    name = parameter.name.replace("-", "_")
-    kind = parameter.kind
-    is_click_type = isinstance(kind, click.ParamType)
-    return click.Option(
-        [f"--{parameter.name}", f"parameter_{name}"],
-        type=kind if is_click_type else ParameterType(parameter),
-        required=parameter.required and parameter.default is None,
-        help=_help(parameter),
-        envvar=f"FLOWKIT_RUN_{name.upper()}",
-    )
+            raise click.BadParameter(error.message, ctx, self) from None
+        return value
 
 
 def _help(parameter: Parameter) -> str:
@@ -46,6 +44,44 @@ def _help(parameter: Parameter) -> str:
         return text
     shown = "computed" if callable(parameter.default) else repr(parameter.default)
     return f"{text}  [default: {shown}]".strip()
+
+
+with_option = click.option(
+    "--with",
+    "decospecs",
+    multiple=True,
+    allow_from_autoenv=False,  # FLOWKIT_DECOSPECS is a setting
+    metavar="NAME:ATTR=VALUE,...",
+    help="Put this decorator on every step that lacks it; may be repeated.",
+)
+
+
+def config_options(flow: FlowDef) -> list[click.Option]:
+    """Return the top-level options that give the flow its configs; none when it has no config."""
+    if not flow.configs:
+        return []
+    names = ", ".join(config.name for config in flow.configs.values())
+    kinds = {
+        "--config": ("NAME FILE", f"Read a config ({names}) from a file; may be repeated."),
+        "--config-value": ("NAME JSON", "Give a config as a value; may be repeated."),
+    }
+    return [
+        click.Option(
+            [option],
+            nargs=2,
+            multiple=True,
+            allow_from_autoenv=False,
+            metavar=metavar,
+            help=text,
+        )
+        for option, (metavar, text) in kinds.items()
+    ]
+
+
+def config_choices(values: Mapping[str, Any]) -> ConfigChoices:
+    """Return where the options, and then the environment, want configs to come from."""
+    given = ConfigChoices(dict(values.get("config", ())), dict(values.get("config_value", ())))
+    return given.over(ConfigChoices(*flow_config_variables()))
 
 
 def decorator_options(flow: FlowDef) -> list[click.Option]:
@@ -65,7 +101,7 @@ def decorator_options(flow: FlowDef) -> list[click.Option]:
 def configured(flow: FlowDef, values: Mapping[str, Any]) -> FlowDef:
     """Return the flow with its decorators as their options want them."""
     decorators = tuple(
-        decorator.configured({o.name: values[_key(o.name)] for o in decorator.cli_options})
+        decorator.configured({o.name: values.get(_key(o.name)) for o in decorator.cli_options})
         for decorator in flow.decorators
     )
     return replace(flow, decorators=decorators)

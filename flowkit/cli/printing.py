@@ -1,16 +1,15 @@
-"""Artifacts and logs of finished tasks, printed."""
+"""Tasks that the user names, and their artifacts, printed."""
 
 import pickle
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from flowkit.client import Step, Task
+from flowkit.client import Run, Step, Task
 from flowkit.exceptions import InvalidPathspecError, NotFoundError, StorageError
+from flowkit.model.pathspec import Pathspec, parse_pathspec
 
 INTERNAL = (
     "_exception",
@@ -33,28 +32,48 @@ class Dump:
     output: str | None
 
 
-def tasks_at(flow: str, path: str, attempt: int | None = None) -> Iterator[Task]:
-    """Yield the tasks of ``run/step`` (newest first) or the one of ``run/step/task``.
+def address_at(flow: str, path: str, *, may_be_run: bool = False) -> Pathspec:
+    """Return the address of ``run/step`` or ``run/step/task`` of a flow.
 
     A path that begins with the flow's name is accepted as well.
 
+    Args:
+        flow: Name of the flow.
+        path: What the user has given.
+        may_be_run: Whether a run alone will do.
+
     Raises:
         InvalidPathspecError: The path has another form.
-        NotFoundError: There is no such step or task.
     """
     parts = path.split("/")
-    if parts[0] == flow and len(parts) > 2:  # noqa: PLR2004 - Flow/run/step
+    if parts[0] == flow and len(parts) > (1 if may_be_run else 2):
         parts = parts[1:]
-    if len(parts) not in (2, 3):
+    if len(parts) not in ((1, 2, 3) if may_be_run else (2, 3)):
         raise InvalidPathspecError(
             f"{path!r}: the path should either be run_id/step_name or run_id/step_name/task_id"
         )
-    pathspec = "/".join([flow, *parts])
-    if len(parts) == 3:  # noqa: PLR2004 - run/step/task
-        yield Task(pathspec, attempt=attempt, _namespace_check=False)
-        return
-    for task in Step(pathspec, _namespace_check=False):
-        yield task if attempt is None else Task(task.pathspec, attempt, _namespace_check=False)
+    return parse_pathspec("/".join([flow, *parts]))
+
+
+def tasks_of(address: Pathspec, attempt: int | None = None) -> Iterator[Task]:
+    """Yield one task, those of a step (newest first), or those of a run (in order of its steps).
+
+    Raises:
+        InvalidPathspecError: The address is none of these.
+        NotFoundError: There is no such run, step or task.
+    """
+    name = str(address)
+    match len(address.parts):
+        case 2:
+            for step in reversed(list(Run(name, _namespace_check=False))):
+                yield from tasks_of(parse_pathspec(step.pathspec), attempt)
+        case 3:
+            for task in Step(name, _namespace_check=False):
+                yield task if attempt is None else Task(task.pathspec, attempt, False)
+        case 4:
+            yield Task(name, attempt, _namespace_check=False)
+        case _:
+            raise InvalidPathspecError(f"{name!r}: give a run, a step or a task")
 
 
 def dump_tasks(tasks: Iterator[Task], wanted: Dump) -> None:
@@ -106,18 +125,3 @@ def _write(path: str, content: object) -> None:
             pickle.dump(content, file)
     except OSError as error:
         raise StorageError(f"can't write {path}: {error.strerror}") from None
-
-
-def show_logs(tasks: Iterator[Task], streams: str, *, with_times: bool) -> None:
-    """Print the log lines of tasks, stdout lines to stdout and stderr lines to stderr."""
-    chosen = ("stdout", "stderr") if streams == "both" else (streams,)
-    for task in tasks:
-        for stream in chosen:
-            out = sys.stdout if stream == "stdout" else sys.stderr
-            for at, line in task.loglines(stream):
-                out.write(f"{_local(at)} {line}\n" if with_times else f"{line}\n")
-
-
-def _local(at: datetime) -> str:
-    local = at.replace(tzinfo=UTC).astimezone()
-    return local.strftime("%Y-%m-%d %H:%M:%S.") + f"{local.microsecond // 1000:03d}"

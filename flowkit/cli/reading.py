@@ -1,8 +1,11 @@
 """The commands that read back what was run: ``dump`` and ``logs``."""
 
+from typing import Any
+
 import click
 
 from flowkit.cli.context import FlowFile
+from flowkit.cli.logoptions import with_log_options
 
 
 @click.command()
@@ -27,29 +30,28 @@ def dump(
     file: FlowFile, path: str, private: bool, max_value_size: int, include: str, output: str | None
 ) -> None:
     """Show the artifacts of a task (run/step/task) or of a step's tasks (run/step)."""
-    from flowkit.cli.printing import Dump, dump_tasks, tasks_at
+    from flowkit.cli.printing import Dump, address_at, dump_tasks, tasks_of
 
     names = tuple(name.strip() for name in include.split(",") if name.strip())
     wanted = Dump(names, private, max_value_size, output)
-    dump_tasks(tasks_at(file.flow.name, path), wanted)
+    dump_tasks(tasks_of(address_at(file.declared.name, path)), wanted)
 
 
 @click.command()
 @click.argument("words", nargs=-1, required=True, metavar="[show] PATH")
-@click.option("--stdout", "streams", flag_value="stdout", help="Only what was written to stdout.")
-@click.option("--stderr", "streams", flag_value="stderr", help="Only what was written to stderr.")
-@click.option("--both", "streams", flag_value="both", default=True, help="Both (default).")
-@click.option("--timestamps/--no-timestamps", default=False, help="Put the local time first.")
-@click.option("--attempt", type=click.IntRange(min=0), help="The attempt; the latest when omitted.")
+@with_log_options
 @click.pass_obj
-def logs(
-    file: FlowFile, words: tuple[str, ...], streams: str, timestamps: bool, attempt: int | None
-) -> None:
-    """Show the logs of a task (run/step/task) or of a step's tasks (run/step)."""
-    from flowkit.cli.printing import show_logs, tasks_at
+def logs(file: FlowFile, /, words: tuple[str, ...], **options: Any) -> None:
+    """Show the logs of a task (run/step/task) or of a step's tasks (run/step).
+
+    With --follow, also those of a whole run (run).
+    """
+    from flowkit.cli.printing import address_at
+    from flowkit.cli.tasklogs import LogView, print_logs
 
     if words[0] == "show" and len(words) > 1:
         words = words[1:]
     if len(words) != 1:
         raise click.UsageError(f"one path is expected, got {len(words)}")
-    show_logs(tasks_at(file.flow.name, words[0], attempt), streams, with_times=timestamps)
+    view = LogView(**options)
+    print_logs(address_at(file.declared.name, words[0], may_be_run=view.follow), view)

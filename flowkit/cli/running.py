@@ -8,30 +8,48 @@ import click
 
 from flowkit import api
 from flowkit.authoring.flowdecorators import exit_hook
-from flowkit.authoring.flowdef import FlowDef
+from flowkit.authoring.flowspec import FlowSpec, definition
 from flowkit.authoring.parameters import check_parameters
 from flowkit.cli.context import FlowFile
-from flowkit.cli.options import parameter_option
+from flowkit.cli.options import ParameterOption, with_option
 from flowkit.config import Settings, adopt
 from flowkit.enums import Status
 from flowkit.model.events import RunEnded
 from flowkit.ports.listener import Listener
 
 
-def run_command(flow: FlowDef) -> click.Command:
+class _RunCommand(click.Command):
+    """Has the flow's parameters as options, which may depend on configs."""
+
+    def __init__(self, name: str, *, flow: type[FlowSpec], **attributes: Any) -> None:
+        super().__init__(name, **attributes)
+        self._flow = flow
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; say which parameters can't be options before click stumbles."""
+        check_parameters(ctx.obj.flow.parameters)
+        return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the options: those of parameters in alphabetical order, then the others."""
+        # Without an object the help is only looked at.
+        flow = ctx.obj.flow if isinstance(ctx.obj, FlowFile) else definition(self._flow)
+        parameters = sorted(flow.parameters.values(), key=lambda parameter: parameter.name)
+        options = [ParameterOption(parameter) for parameter in parameters]
+        return [*options, *super().get_params(ctx)]
+
+
+def run_command(flow: type[FlowSpec]) -> click.Command:
     """Return the ``run`` command, with the flow's parameters as options."""
 
     @click.pass_obj
     def run(file: FlowFile, /, **options: Any) -> None:
         """Run the flow."""
-        check_parameters(flow.parameters)
+        file = _decorated(file, options["decospecs"])
         request, settings = _request(file, options)
         _start(file, settings, lambda told: api.run(file.flow, request, settings, told))
 
-    command = click.command("run", short_help="Run the flow.")(_with_run_options(run))
-    parameters = sorted(flow.parameters.values(), key=lambda parameter: parameter.name)
-    command.params = [parameter_option(parameter) for parameter in parameters] + command.params
-    return command
+    return click.command("run", _RunCommand, flow=flow)(_with_run_options(run))
 
 
 def resume_command() -> click.Command:
@@ -56,6 +74,14 @@ def resume_command() -> click.Command:
         **options: Any,
     ) -> None:
         """Run again what failed, or STEP_TO_RERUN and all after it; take over the rest."""
+        if any(file.flags.get(option) for option in ("config", "config_value")):
+            raise click.UsageError("configs can't be changed: a resumed run keeps those it had")
+        file = _decorated(file, options["decospecs"])
+        if file.declared.configs:
+            origin_run_id, configs = api.configs_to_resume(
+                file.declared, origin_run_id, file.settings
+            )
+            file = replace(file, configs=configs)
         request, settings = _request(file, options)
         resumption = api.ResumeRequest(origin_run_id, step_to_rerun, clone_only, run_id, reentrant)
         _start(
@@ -63,6 +89,11 @@ def resume_command() -> click.Command:
         )
 
     return click.command("resume")(_with_run_options(resume))
+
+
+def _decorated(file: FlowFile, decospecs: tuple[str, ...]) -> FlowFile:
+    """Return the flow with further decorators from the command line."""
+    return replace(file, decospecs=(*file.decospecs, *decospecs)) if decospecs else file
 
 
 def _request(file: FlowFile, options: Mapping[str, Any]) -> tuple[api.RunRequest, Settings]:
@@ -149,6 +180,7 @@ def _with_run_options(function: Callable[..., None]) -> Callable[..., None]:
             help="Write run id, flow and metadata to this file as JSON.",
         ),
         click.option("--namespace", help="The client's namespace inside tasks; '' is global."),
+        with_option,
     ]
     for option in reversed(options):
         function = option(function)

@@ -8,12 +8,23 @@ from typing import Any
 import click
 
 from flowkit import __version__
+from flowkit.cli.debugging import debug
+from flowkit.cli.objects import logs, show
+from flowkit.cli.storecommands import store
 
 
 @click.group(context_settings={"auto_envvar_prefix": "FLOWKIT", "max_content_width": 100})
 @click.version_option(__version__, prog_name="flowkit")
 def group() -> None:
     """Look at the flows, runs and artifacts of a store."""
+
+
+group.add_command(store)
+
+
+group.add_command(show)
+group.add_command(logs)
+group.add_command(debug)
 
 
 @group.command()

@@ -101,7 +101,7 @@ class OriginRun:
         return all(digest in self._given for digest in spec.inputs)
 
     def _manifest(self, digest: str) -> Manifest | None:
-        """Return a manifest with its items; if one is lost or damaged, the task has to run again."""
+        """Return a manifest with its items; if some of it is lost, the task has to run again."""
         try:
             manifest = self._store.get_manifest(digest)
             if manifest.next is None:

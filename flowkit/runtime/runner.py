@@ -1,10 +1,11 @@
 """The runner: hands specs to the executor, commits what comes back, feeds the scheduler."""
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from flowkit.enums import Cause, Status
@@ -135,12 +136,12 @@ class Runner:
         self._last_sign = time.monotonic()
         self._signal: int | None = None
         self._told_notices = 0
-        self._woken = threading.Event()
+        self._woken: SimpleQueue[int] = SimpleQueue()
 
     def interrupt(self, signal_number: int) -> None:
         """Ask the run to stop; safe to call from a signal handler."""
         self._signal = signal_number
-        self._woken.set()
+        self._woken.put(signal_number)  # unlike an event, it may be used in a signal handler
 
     def run(self) -> RunEnded:
         """Run until nothing is left and return how it ended.
@@ -194,7 +195,8 @@ class Runner:
     def _poll(self) -> list[_Ended]:
         if not self._active:
             if self._delayed:
-                self._woken.wait(self._longest_wait())
+                with suppress(Empty):
+                    self._woken.get(timeout=self._longest_wait())
             return []
         ended = []
         for event in self._executor.poll(self._longest_wait()):

@@ -45,7 +45,9 @@ class InputTask:
 
     def item(self, frame: Frame) -> Any:
         """Return the foreach item of a frame of that task."""
-        self._state.note(f"inputs:{self._position}:input", frame.item)
+        depth = self.frames.index(frame)
+        level = "" if depth == len(self.frames) - 1 else f":{depth}"
+        self._state.note(f"inputs:{self._position}:input{level}", frame.item)
         return self._state.store.load(frame.item)
 
     def names(self) -> Sequence[str]:
@@ -86,7 +88,7 @@ class TaskState:
         self._assigned: dict[str, None] = {}
         self._items: list[Any] | None = None
         self._item_cache: dict[int, Any] = {}
-        self._read_only = {*definition.parameters, *definition.constants, "name"}
+        self._read_only = definition.read_only
 
     # --- reading and writing ----------------------------------------------------------------------
 
@@ -122,7 +124,15 @@ class TaskState:
         return base
 
     def assigned(self, name: str) -> None:
-        """Take note that the step assigned this attribute."""
+        """Take note that the step assigns this attribute.
+
+        Raises:
+            AttributeError: It is the same in every step of the run.
+        """
+        if name in self._read_only:
+            raise AttributeError(
+                f"can't set '{name}': Flow level attributes and Parameters are not modifiable"
+            )
         self._assigned[name] = None
 
     def deleted(self, name: str) -> bool:

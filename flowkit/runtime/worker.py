@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from flowkit.authoring.builtin import retry
@@ -13,7 +14,7 @@ from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.flowspec import BINDING
 from flowkit.authoring.inputs import Inputs, InputSource
 from flowkit.authoring.steps import StepDef
-from flowkit.authoring.transition import NextCall
+from flowkit.authoring.transition import NextCall, read_next
 from flowkit.content.store import ArtifactStore
 from flowkit.enums import Cause, Status
 from flowkit.exceptions import (
@@ -22,7 +23,7 @@ from flowkit.exceptions import (
     InvalidNextException,
     UnpicklableArtifactException,
 )
-from flowkit.graph.graph import Graph, Node
+from flowkit.graph.graph import Graph, Node, NodeType
 from flowkit.model.manifest import ArtifactRef, Manifest
 from flowkit.model.tasks import AttemptError, TaskResult, TaskSpec
 from flowkit.runtime.failure import attempt_error, exception_text, type_name
@@ -64,7 +65,7 @@ class Worker:
         basis = root if spec.is_join or not inputs else inputs[0]
         inherited = {n: ref for n, ref in basis.artifacts.items() if not n.startswith("_")}
         if spec.is_join:
-            read_only = {*self._definition.parameters, *self._definition.constants, "name"}
+            read_only = self._definition.read_only
             inherited = {n: ref for n, ref in inherited.items() if n in read_only}
         state = TaskState(self._definition, spec, self._store, inherited, flow)
         flow.__dict__[BINDING] = state
@@ -87,13 +88,15 @@ class Worker:
             namespace=info.get("namespace"),
             username=info.get("user", ""),
             tags=frozenset(info.get("tags", ())),
-            parameter_names=tuple(p.name for p in self._definition.parameters.values()),
+            parameter_names=_parameter_names(self._definition),
             tempdir=info.get("tempdir", "."),
             graph=partial(self._load, root, GRAPH_INFO),
             flow=task.flow,
+            inputs=task.inputs,
             is_last_attempt=spec.attempt + 1 >= spec.max_attempts,
             fallback=spec.fallback,
             handle_failure=task.handle_failure,
+            take_transition=task.take_transition,
             parallel=None
             if gang is None
             else Parallel("127.0.0.1", gang.size, gang.rank, str(gang.control_task_id)),
@@ -162,13 +165,15 @@ class OpenTask:
         self.flow = flow
         self.handled: BaseException | None = None
         self._step = step
+        self._node = node
         self._targets = node.targets
         self._inputs = inputs
 
     def run(self) -> BaseException | None:
         """Run the step; return what it raised, which has been printed to stderr."""
         call: Call = self._call_step
-        for decorator in reversed(self._step.decorators):
+        outermost_first = sorted(self._step.decorators, key=attrgetter("is_inner"))
+        for decorator in reversed(outermost_first):
             call = partial(decorator.wrap, call, self.context)
         with entered(self.context):
             # One of the three places that catch everything: user code may raise anything.
@@ -188,7 +193,7 @@ class OpenTask:
         return Inputs(self._inputs) if self.state.is_join else None
 
     def _call_step(self) -> None:
-        inputs = self.inputs
+        inputs = self.context.inputs
         arguments = () if inputs is None else (inputs,)
         self._step.function(self.flow, *arguments)
 
@@ -197,6 +202,25 @@ class OpenTask:
         self.handled = error
         self.state.replace_next(NextCall(self._targets) if self._targets else None)
         return _wrapped(error)
+
+    def take_transition(self, keywords: Mapping[str, Any]) -> None:
+        """Go on as the graph says, whatever the step asked for.
+
+        Args:
+            keywords: Of ``self.next``; these go before what the graph says.
+
+        Raises:
+            InvalidNextException: The keywords don't fit, or the step has not set what they name.
+        """
+        self.state.replace_next(None)
+        if not self._targets:
+            return
+        node, steps = self._node, self.state.definition.steps
+        targets: tuple[Any, ...] = tuple(steps[name].function for name in node.targets)
+        if node.type is NodeType.SWITCH:
+            targets = ({case: steps[name].function for case, name in node.cases.items()},)
+        asked = {"foreach": node.foreach, "condition": node.condition, **keywords}
+        self.state.set_next(read_next(node.name, steps, targets, asked))
 
     def _has_next(self) -> bool:
         return self.state.transition is not None
@@ -224,6 +248,11 @@ def _sources(state: TaskState, manifests: list[Manifest]) -> list[InputSource]:
     return [InputTask(state, position, manifest) for position, manifest in enumerate(manifests)]
 
 
+def _parameter_names(flow: FlowDef) -> tuple[str, ...]:
+    parameters = [parameter.name for parameter in flow.parameters.values()]
+    return (*parameters, *(config.name for config in flow.configs.values()))
+
+
 def _is_finished_exit(error: BaseException, *, has_next: bool) -> bool:
     return isinstance(error, SystemExit) and not error.code and has_next
 
@@ -245,4 +274,4 @@ def _unstorable(
 
 
 def _bare(ref: ArtifactRef) -> ArtifactRef:
-    return ArtifactRef(ref.digest, ref.materializer, ref.type, ref.size)
+    return replace(ref, inline=None)

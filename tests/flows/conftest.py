@@ -4,9 +4,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
+from threading import Timer
+from typing import Any
 
 import pytest
 
@@ -17,6 +21,7 @@ HEADER = (
 )
 _KINDS = (Flow, Run, Step, Task, DataArtifact)
 _FLOW = re.compile(r"^class (\w+)\(.*FlowSpec\):", re.MULTILINE)
+_TASK_LINE = re.compile(r"^\S+ \S+ \[\d+/\w+/\d+(?: \(pid \d+\))?\] (.*)$", re.MULTILINE)
 TIMEOUT = 60
 ENTRY = "from flowkit.cli.main import entry; entry()"
 
@@ -32,7 +37,7 @@ class Outcome:
     @property
     def lines(self) -> list[str]:
         """What users' code printed: stdout without time and task."""
-        found = re.findall(r"^\S+ \S+ \[\d+/\w+/\d+(?: \(pid \d+\))?\] (.*)$", self.out, re.M)
+        found = _TASK_LINE.findall(self.out)
         return [line for line in found if not line.startswith("Task ")]
 
 
@@ -71,15 +76,15 @@ class Program:
         """Return the command line of the flow file."""
         return [sys.executable, str(self.path), *arguments]
 
-    def __call__(self, *arguments: str, cwd: Path | None = None, **variables: str) -> Outcome:
+    def __call__(self, *arguments: str, cwd: Path | None = None, **variables: Any) -> Outcome:
         """Run a command to its end."""
         return self.execute(self.command(*arguments), cwd=cwd, **variables)
 
-    def store(self, *arguments: str, **variables: str) -> Outcome:
+    def store(self, *arguments: str, **variables: Any) -> Outcome:
         """Run the ``flowkit`` command on the same store."""
         return self.execute([sys.executable, "-c", ENTRY, *arguments], **variables)
 
-    def execute(self, command: list[str], cwd: Path | None = None, **variables: str) -> Outcome:
+    def execute(self, command: list[str], cwd: Path | None = None, **variables: Any) -> Outcome:
         """Run any command with the same environment."""
         done = subprocess.run(
             command,
@@ -92,9 +97,10 @@ class Program:
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
-        """Start a command without waiting for it."""
-        return subprocess.Popen(
+    @contextmanager
+    def started(self, *arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+        """Start a command without waiting for it; it is killed at the end, or if it hangs."""
+        process = subprocess.Popen(
             self.command(*arguments),
             env=self.environment(**variables),
             cwd=self.directory,
@@ -102,8 +108,16 @@ class Program:
             stderr=subprocess.PIPE,
             text=True,
         )
+        watchdog = Timer(TIMEOUT, process.kill)
+        watchdog.start()
+        with process:
+            try:
+                yield process
+            finally:
+                watchdog.cancel()
+                process.kill()
 
-    def run(self, *arguments: str, **variables: str) -> tuple[Outcome, Run]:
+    def run(self, *arguments: str, **variables: Any) -> tuple[Outcome, Run]:
         """Run the flow, which has to succeed, and return what was printed and the run."""
         outcome = self("run", *arguments, **variables)
         assert outcome.code == 0, outcome.out + outcome.err

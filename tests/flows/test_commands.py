@@ -53,18 +53,18 @@ def train(shared_program):
     """The flow after one run with options of every kind."""
     program = shared_program(FLOW)
     file = program.directory / "id.txt"
-    arguments = "--alpha 1 --the-layers a,b --verbose_mode True --size m --tag x --tag".split()
+    given = {
+        "--alpha": "1",
+        "--the-layers": "a,b",
+        "--verbose_mode": "True",
+        "--size": "m",
+        "--options": '{"a": [1]}',
+        "--run-id-file": str(file),
+        "--max-workers": "1",
+    }
+    options = [word for pair in given.items() for word in pair]
     program.outcome = program(
-        "--quiet",
-        "run",
-        *arguments,
-        "é ü",
-        "--options",
-        '{"a": [1]}',
-        "--run-id-file",
-        str(file),
-        "--max-workers",
-        "1",
+        *("--quiet", "run", "--tag", "x", "--tag", "é ü", *options),
         RUN_ID_FILE=str(file),
         FLOWKIT_RUN_SIZE="s",
         FLOWKIT_RUN_ALPHA="7",
@@ -136,7 +136,7 @@ def test_dump_to_a_file_is_a_pickle(train):
     done = train("dump", "1/each", "--include", "xs", "--file", str(target))
 
     assert done.code == 0
-    content = pickle.loads(target.read_bytes())  # noqa: S301 - written by this test
+    content = pickle.loads(target.read_bytes())
     assert content == {"1/each/3": {"xs": [1, 2]}, "1/each/2": {"xs": [1, 2]}}
 
 
@@ -152,7 +152,11 @@ def test_logs_keep_streams_and_indentation(train):
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (("dump", "each"), 3, "the path should either be run_id/step_name or run_id/step_name/task"),
+        (
+            ("dump", "each"),
+            3,
+            "the path should either be run_id/step_name or run_id/step_name/task",
+        ),
         (("logs", "a/b/c/d/e"), 3, "the path should either be"),
         (("dump", "99/each"), 4, "99"),
         (("dump", "1/nope"), 4, "nope"),

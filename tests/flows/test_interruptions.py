@@ -41,27 +41,26 @@ def is_alive(pid):
     return state != "Z"
 
 
-def started(program):
-    """Start the flow and return it, its process and the pids of its tasks, once they run."""
-    flow = program(FLOW)
-    process = flow.start("run")
-    assert process.stdout is not None
-    pids = []
-    while len(pids) < 2:
+def pids_of_tasks(process):
+    """Return the process ids of both tasks of the foreach, once they run."""
+    found: list[int] = []
+    while len(found) < 2:
         line = process.stdout.readline()
         assert line, process.stderr.read()
         if "] pid " in line:
-            pids.append(int(line.split()[-1]))
-    return flow, process, pids
+            found.append(int(line.split()[-1]))
+    return found
 
 
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
 )
 def test_a_signal_ends_everything_and_the_run_is_cancelled(program, number, code):
-    flow, process, pids = started(program)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    flow = program(FLOW)
+    with flow.started("run") as process:
+        pids = pids_of_tasks(process)
+        process.send_signal(number)
+        out, err = process.communicate()
 
     assert process.returncode == code
     assert "Workflow interrupted." in out
@@ -75,9 +74,11 @@ def test_a_signal_ends_everything_and_the_run_is_cancelled(program, number, code
 
 
 def test_a_killed_driver_takes_its_tasks_along_and_the_run_has_crashed(program):
-    flow, process, pids = started(program)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=30)
+    flow = program(FLOW)
+    with flow.started("run") as process:
+        pids = pids_of_tasks(process)
+        process.kill()
+        process.communicate()
 
     run = flow.read("Slow/1")
     assert run.status == "crashed"
@@ -97,4 +98,3 @@ def wait_for_end(pid):
         assert select.select([descriptor], [], [], 10)[0], f"process {pid} is still alive"
     finally:
         os.close(descriptor)
-

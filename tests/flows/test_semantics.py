@@ -1,4 +1,4 @@
-"""What the default executor must get right: processes, hash seeds, digests, nested and odd flows."""
+"""What the default executor must get right: processes, hash seeds, digests, odd flows."""
 
 import re
 

@@ -63,7 +63,7 @@ def test_get_and_in_treat_none_as_absent():
 def test_decorators_extend_it_for_a_while():
     with entered(CONTEXT), extended({"card": "a"}):
         assert (current.card, current.project_name) == ("a", "birds")
-    with pytest.raises(AttributeError, match="'current' has no attribute 'card'.*decorator"):
+    with pytest.raises(AttributeError, match=r"'current' has no attribute 'card'.*decorator"):
         _ = current.card
 
 

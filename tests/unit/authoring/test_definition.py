@@ -1,6 +1,7 @@
 """A flow class is read once into a frozen description: steps, parameters, constants."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,8 @@ from flowkit.exceptions import DefinitionError
 
 
 class Mixin:
+    next: Any
+    end: Any
     rate = Parameter("rate", default=0.5)
     colours = ("red", "green")
 
@@ -107,7 +110,7 @@ def test_a_private_parameter_of_a_mixin_is_an_error_as_well():
 
 
 @dataclass(frozen=True)
-class renamed(FlowDecorator):
+class renamed(FlowDecorator):  # noqa: N801 - as users write decorators
     to: str = ""
 
     def rewrite(self, flow):

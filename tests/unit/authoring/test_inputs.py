@@ -12,6 +12,7 @@ REF = ArtifactRef("0" * 64, "pickle", "str", 1)
 
 class Helpful:
     scale = 10
+    x: int
 
     def scaled(self):
         return self.x * self.scale

@@ -21,7 +21,7 @@ from flowkit.exceptions import (
 )
 
 
-class Percent(click.ParamType):
+class Percent(click.ParamType):  # type: ignore[type-arg] # generic since click 8.5 only
     name = "percent"
 
     def convert(self, value, param, ctx):
@@ -116,7 +116,9 @@ def test_the_default_is_taken_when_nothing_is_given(parameter, expected):
 
 
 def test_a_default_function_of_the_wrong_type_is_an_error():
-    with pytest.raises(ParameterFieldTypeMismatch, match="'default' of parameter 'p': expected int"):
+    with pytest.raises(
+        ParameterFieldTypeMismatch, match="'default' of parameter 'p': expected int"
+    ):
         values(p=Parameter("p", default=lambda _: "x", type=int))
     with pytest.raises(ParameterFieldTypeMismatch, match="expected str, got int"):
         values(p=Parameter("p", default=lambda _: 3))
@@ -128,7 +130,9 @@ def test_a_default_function_that_raises_is_an_error_with_its_reason():
     def fails(_):
         raise ValueError("no luck")
 
-    with pytest.raises(ParameterFieldFailed, match="'default' of parameter 'p': ValueError: no luc"):
+    with pytest.raises(
+        ParameterFieldFailed, match="'default' of parameter 'p': ValueError: no luc"
+    ):
         values(p=Parameter("p", default=fails))
 
 
@@ -166,8 +170,8 @@ def test_reserved_names_are_refused(name):
 
 @pytest.mark.parametrize("name", ["", "a b", "1a", "-a", "é", "a.b", "x" * 129])
 def test_names_that_can_not_be_options_are_refused(name):
-    with pytest.raises(UsageError, match="is not valid"):
-        check_parameters({"p": Parameter(name)})
+    with pytest.raises(DefinitionError, match="is not valid: use letters, digits, _ and -"):
+        Parameter(name)
 
 
 @pytest.mark.parametrize("other", ["alpha", "ALPHA"])
@@ -184,7 +188,7 @@ def test_names_that_differ_in_dashes_only_are_the_same():
 @pytest.mark.parametrize("field", ["required", "show_default", "separator"])
 def test_only_the_default_may_be_a_function(field):
     with pytest.raises(DefinitionError, match=f"'{field}' can't be a function"):
-        Parameter("p", **{field: lambda _: None})
+        Parameter("p", **{field: lambda _: None})  # type: ignore[arg-type]
 
 
 def test_a_separator_goes_with_text_only():

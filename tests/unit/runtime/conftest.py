@@ -1,6 +1,7 @@
 """Runs of flows inside the test: the real scheduler and worker, blobs in memory, no metadata."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ class Played:
         assert digest is not None
         return self.store.get_manifest(digest)
 
-    def values(self, step: str, position: int = -1) -> dict:
+    def values(self, step: str, position: int = -1) -> dict[str, Any]:
         """Return the artifacts visible after a task, without the internal ones."""
         artifacts = self.manifest(step, position).artifacts
         return {

@@ -12,7 +12,7 @@ from flowkit.runtime.policies import retry_delay, scheduler_policy, step_needs
 
 class Decorated(FlowSpec):
     @retry(times=2, minutes_between_retries=1, backoff=3)
-    @catch
+    @catch()
     @step
     def start(self):
         self.next(self.end)
@@ -51,7 +51,7 @@ def test_what_attempts_need():
 
 
 class CaughtForeach(FlowSpec):
-    @catch
+    @catch()
     @step
     def start(self):
         self.xs = []
@@ -85,7 +85,7 @@ class CaughtSwitch(CaughtForeach):
         self.xs = []
         self.next(self.each, foreach="xs")
 
-    @catch
+    @catch()
     @step
     def choose(self):
         self.next({1: self.a, 2: self.end}, condition="kind")

@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,7 +122,8 @@ def test_an_assignment_with_an_operator_makes_a_new_value(play):
 def test_a_value_changed_in_place_is_a_new_artifact(play):
     class Flow(Linear):
         def first(self):
-            self.xs, self.nested, self.array = [1], {"a": ([],)}, np.zeros(20_000)
+            self.xs, self.array = [1], np.zeros(20_000)
+            self.nested: dict[str, Any] = {"a": ([],)}
 
         def second(self):
             self.xs.append(2)
@@ -221,7 +223,7 @@ def test_private_attributes_are_not_passed_on_and_the_error_says_so(play):
             self.seen = self._other
 
         def second(self):
-            with pytest.raises(AttributeError, match="'_secret'.*private to a step and not passed"):
+            with pytest.raises(AttributeError, match=r"'_secret'.*private to a step and not"):
                 _ = self._secret
 
     assert play(Flow).values("end") == {"seen": 2}
@@ -378,8 +380,8 @@ def test_values_whose_pickling_raises_are_named(play):
         (lambda: ("a", None), ["a", None]),
         (lambda: range(2, 4), [2, 3]),
         (lambda: {"a": 1, "b": 2}, [("a", 1), ("b", 2)]),
-        (lambda: {"a": 1, "b": 2}.items(), [("a", 1), ("b", 2)]),
-        (lambda: {"a": 1}.keys(), ["a"]),
+        ({"a": 1, "b": 2}.items, [("a", 1), ("b", 2)]),
+        ({"a": 1}.keys, ["a"]),
         (lambda: OrderedDict(a=1).values(), [1]),
         (lambda: (n * n for n in range(3)), [0, 1, 4]),
         (lambda: map(str, [1, 2]), ["1", "2"]),
@@ -406,7 +408,7 @@ def test_a_foreach_goes_over_anything_that_can_be_iterated(play, items, expected
     class Flow(Foreach):
         pass
 
-    Flow.items = lambda _: items()
+    Flow.items = lambda _: items()  # type: ignore[method-assign]
     run = play(Flow)
 
     assert run.values("end")["all"] == [(i, item, item) for i, item in enumerate(expected)]
@@ -493,7 +495,7 @@ class Nested(FlowSpec):
 
     @step
     def inner(self):
-        self.inner_items = "reassigned"
+        self.inner_items = []
         self.next(self.after)
 
     @step
@@ -538,6 +540,16 @@ def test_every_task_knows_its_place_in_nested_foreaches(play):
     assert second[0] == (1, 1, [(1, 2, 1)])
     assert values["inner_stacks"][0] == [[(0, 2, 2), (0, 2, 0)], [(0, 2, 2), (1, 2, 1)]]
     assert values["outside"] == (None, None, [])
+
+
+def test_a_join_that_looks_at_the_items_around_its_inputs_reads_each_of_them(play):
+    run = play(Nested, sizes=[2])
+
+    reads = run.reads("inner_join")
+    inputs = [run.manifest("after", position) for position in (0, 1)]
+    assert reads["inputs:1:input"] == inputs[1].frames[1].item.digest
+    assert reads["inputs:1:input:0"] == inputs[1].frames[0].item.digest
+    assert reads["input"] == inputs[0].frames[0].item.digest
 
 
 def test_nested_foreaches_may_be_empty(play):
