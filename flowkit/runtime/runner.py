@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from flowkit.enums import Cause, Status
-from flowkit.exceptions import Interrupted
+from flowkit.exceptions import InternalError, Interrupted
 from flowkit.model.events import (
     Notice,
     RunEnded,
@@ -188,6 +188,8 @@ class Runner:
         """Wait for events, then commit what has ended with what starts, in one transaction."""
         if self._signal is not None:
             raise Interrupted(f"interrupted by signal {self._signal}", self._signal)
+        if not self._active and not self._queue and not self._delayed:
+            raise InternalError(f"run {self._lease.run_id} has nothing to do and has not ended")
         self._schedule(self._poll())
         self._commit()
         self._sign_of_life()
