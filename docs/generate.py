@@ -15,7 +15,7 @@ import flowkit
 from flowkit import exceptions
 from flowkit.cli import storecli
 from flowkit.cli.flowfile import flow_group
-from flowkit.wiring import load_flow
+from flowkit.wiring import load_class
 
 ROOT = Path(__file__).parents[1]
 KINDS = ("added", "changed", "fixed", "removed", "security")
@@ -77,7 +77,7 @@ def exceptions_page() -> str:
 
 def cli_page() -> str:
     """Return the help of every command, as it is printed."""
-    hello = load_flow(str(ROOT / "examples" / "hello.py"), "Hello", "hello").cls
+    hello = load_class(str(ROOT / "examples" / "hello.py"), "Hello", "hello")
     return page(
         "Command line",
         "## A flow file\n",

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import Any, Protocol
 
 from flowkit.enums import Cause, Status
-from flowkit.exceptions import InternalError, Interrupted
+from flowkit.exceptions import InternalError, Interrupted, VersionExistsError
 from flowkit.model.events import (
     Notice,
     RunEnded,
@@ -294,10 +294,24 @@ class Runner:
         spec = result.spec
         active = self._active.pop(spec.task_id)
         self._admission.ended(spec)
-        error = result.error
+        error = None if result.status.is_success else result.error
         is_told = error is None or error.cause in (Cause.EXCEPTION, Cause.ARTIFACT)
         log = self._reporter.ended(spec, "" if is_told or error is None else error.message)
-        return _Ended(result, _outcome(result, active.began_at, log))
+        ended = _Ended(result, _outcome(result, active.began_at, log))
+        chose_version = any(one.version is not None for one in result.publishes)
+        return self._published(ended) if chose_version else ended
+
+    def _published(self, ended: _Ended) -> _Ended:
+        """Commit an attempt before anything follows from it: a version it chose may be taken."""
+        try:
+            self._metadata.record(self._lease, [ended.outcome], [])
+        except VersionExistsError as taken:
+            name = f"{type(taken).__module__}.{type(taken).__qualname__}"
+            error = AttemptError(Cause.ARTIFACT, taken.message, name, is_retryable=False)
+            failed: dict[str, Any] = {"status": Status.FAILED, "error": error, "publishes": ()}
+            result = replace(ended.result, next=None, **failed)
+            return replace(ended, result=result, outcome=replace(ended.outcome, **failed))
+        return ended
 
     # --- the end ----------------------------------------------------------------------------------
 
@@ -333,6 +347,8 @@ def _outcome(result: TaskResult, began_at: int, log: tuple[int, int]) -> Attempt
         log_start=log[0],
         log_end=log[1],
         origin=result.origin,
+        publishes=result.publishes,
+        annotations=result.annotations,
     )
 
 
