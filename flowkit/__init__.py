@@ -6,8 +6,11 @@ first used, so that importing flowkit costs little.
 
 from typing import TYPE_CHECKING, Any
 
-from flowkit.authoring.builtin import catch, environment, parallel, resources, retry, timeout
+from flowkit.authoring import builtin as _builtin
+from flowkit.authoring.config_values import ConfigValue, config_expr
+from flowkit.authoring.configs import Config
 from flowkit.authoring.current import current
+from flowkit.authoring.decorating import decorating as _decorating
 from flowkit.authoring.decorators import FlowDecorator, StepDecorator
 from flowkit.authoring.flowdecorators import (
     exit_hook,
@@ -22,7 +25,15 @@ from flowkit.authoring.seeds import UNSEEDED as _UNSEEDED  # noqa: F401 - taken 
 from flowkit.authoring.steps import step
 
 if TYPE_CHECKING:
-    from flowkit.authoring.secretsources import secrets
+    from flowkit.authoring import secretsources as _secretsources
+    from flowkit.authoring.includefile import IncludeFile
+    from flowkit.authoring.mutators import FlowMutator, StepMutator
+    from flowkit.authoring.parsers import toml_parser, yaml_parser
+    from flowkit.authoring.userdecorators import (
+        USER_SKIP_STEP,
+        UserStepDecorator,
+        user_step_decorator,
+    )
     from flowkit.client import (
         DataArtifact,
         Flow,
@@ -37,23 +48,48 @@ if TYPE_CHECKING:
         metadata,
         namespace,
     )
+    from flowkit.datatools import S3
+    from flowkit.multicore import parallel_imap_unordered, parallel_map
+    from flowkit.profiling import profile
+    from flowkit.programmatic import NBRunner, Runner, resume, run
+
+    secrets = _decorating(_secretsources.secrets)
 
 __version__ = "0.1.0"
 
-__all__ = [
+# The classes themselves; type checkers see that a decorated step keeps its type.
+catch = _decorating(_builtin.catch)
+environment = _decorating(_builtin.environment)
+parallel = _decorating(_builtin.parallel)
+resources = _decorating(_builtin.resources)
+retry = _decorating(_builtin.retry)
+timeout = _decorating(_builtin.timeout)
+
+__all__ = [  # noqa: RUF022 - in the order of sorted()
+    "Config",
+    "ConfigValue",
     "DataArtifact",
     "Flow",
     "FlowDecorator",
+    "FlowMutator",
     "FlowSpec",
     "Flows",
+    "IncludeFile",
     "JSONType",
     "JSONTypeClass",
+    "NBRunner",
     "Parameter",
     "Run",
+    "Runner",
+    "S3",
     "Step",
     "StepDecorator",
+    "StepMutator",
     "Task",
+    "USER_SKIP_STEP",
+    "UserStepDecorator",
     "catch",
+    "config_expr",
     "current",
     "default_metadata",
     "default_namespace",
@@ -64,32 +100,56 @@ __all__ = [
     "metadata",
     "namespace",
     "parallel",
+    "parallel_imap_unordered",
+    "parallel_map",
+    "profile",
     "project",
     "resources",
+    "resume",
     "retry",
+    "run",
     "schedule",
     "secrets",
     "step",
     "timeout",
+    "toml_parser",
     "trigger",
     "trigger_on_finish",
+    "user_step_decorator",
+    "yaml_parser",
 ]
 
 # The facade's upward edge: these names are looked up where they live when they are first used.
 _LAZY = {
     "DataArtifact": "flowkit.client",
     "Flow": "flowkit.client",
+    "FlowMutator": "flowkit.authoring.mutators",
     "Flows": "flowkit.client",
+    "IncludeFile": "flowkit.authoring.includefile",
+    "NBRunner": "flowkit.programmatic",
     "Run": "flowkit.client",
+    "Runner": "flowkit.programmatic",
+    "S3": "flowkit.datatools",
     "Step": "flowkit.client",
+    "StepMutator": "flowkit.authoring.mutators",
     "Task": "flowkit.client",
+    "USER_SKIP_STEP": "flowkit.authoring.userdecorators",
+    "UserStepDecorator": "flowkit.authoring.userdecorators",
     "default_metadata": "flowkit.client",
     "default_namespace": "flowkit.client",
     "get_metadata": "flowkit.client",
     "get_namespace": "flowkit.client",
     "metadata": "flowkit.client",
     "namespace": "flowkit.client",
+    "parallel_imap_unordered": "flowkit.multicore",
+    "parallel_map": "flowkit.multicore",
+    "profile": "flowkit.profiling",
+    "resume": "flowkit.programmatic",
+    "run": "flowkit.programmatic",
     "secrets": "flowkit.authoring.secretsources",
+    "toml_parser": "flowkit.authoring.parsers",
+    "user_step_decorator": "flowkit.authoring.userdecorators",
+    "yaml_parser": "flowkit.authoring.parsers",
 }
 
 

@@ -3,9 +3,23 @@
 from collections.abc import Iterator
 from typing import Any
 
-from flowkit import Flow, FlowSpec, Parameter, Run, current, namespace, step
+from flowkit import (
+    Flow,
+    FlowSpec,
+    Parameter,
+    Run,
+    catch,
+    current,
+    namespace,
+    project,
+    retry,
+    secrets,
+    step,
+    timeout,
+)
 
 
+@project(name="demo")
 class Train(FlowSpec):
     """A flow with every kind of transition."""
 
@@ -17,6 +31,10 @@ class Train(FlowSpec):
         self.items = list(range(self.rounds))
         self.next(self.work, foreach="items")
 
+    @secrets(sources=["env.TOKEN"])
+    @catch(var="failure")
+    @timeout(seconds=10)
+    @retry
     @step
     def work(self) -> None:
         self.square = self.input**2
