@@ -101,7 +101,7 @@ class exit_hook(FlowDecorator):  # noqa: N801
         if not hooks:
             raise DefinitionError("@exit_hook: give on_success or on_error, or both")
         for hook in hooks:
-            if not callable(hook) or not getattr(hook, "__name__", "").isidentifier():
+            if not getattr(hook, "__name__", "").isidentifier():
                 raise DefinitionError(
                     f"@exit_hook: {hook!r} is not a function defined at the top of a module"
                 )

@@ -54,7 +54,7 @@ def remove(
 @click.option("--remove", "removed", multiple=True, help="Tag to remove; may be repeated.")
 @_with_run
 @click.pass_obj
-def replace(file: FlowFile, old_and_new: tuple[str, ...], **options: Any) -> None:
+def replace(file: FlowFile, /, old_and_new: tuple[str, ...], **options: Any) -> None:
     """Replace one tag by another, or remove some and add others at once."""
     removed, added = list(options["removed"]), list(options["added"])
     if old_and_new:
@@ -78,7 +78,7 @@ def replace(file: FlowFile, old_and_new: tuple[str, ...], **options: Any) -> Non
 @click.option("--group-by-run", is_flag=True, help="Show the tags of each run.")
 @click.option("--flat", is_flag=True, help="One tag per line, nothing else.")
 @click.pass_obj
-def list_tags(file: FlowFile, run_id: str | None, **options: bool) -> None:
+def list_tags(file: FlowFile, /, run_id: str | None, **options: bool) -> None:
     """List tags: those of a run, the latest one by default, or of many runs."""
     runs = _runs(file, run_id, options)
     by_run = {run.id: _shown(run, hide_system=options["hide_system_tags"]) for run in runs}

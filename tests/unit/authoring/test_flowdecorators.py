@@ -76,7 +76,7 @@ def test_a_flow_decorator_belongs_on_a_flow():
 
 def test_unknown_attributes_are_named():
     with pytest.raises(InvalidDecoratorAttribute, match=r"'crom'.*cron"):
-        schedule(crom="* * * * *")
+        schedule(crom="* * * * *")  # type: ignore[call-arg]
 
 
 def test_exit_hook_needs_a_function():
