@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -18,26 +18,31 @@ from flowkit.authoring.current import extended
 from flowkit.authoring.decorators import FlowFacts
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.parameters import ParameterContext, parameter_values
-from flowkit.config import Settings
+from flowkit.config import Settings, environment_variable
+from flowkit.content.presence import Presence, keep_manifest
 from flowkit.content.runlog import RunLogWriter
 from flowkit.content.store import ArtifactStore
 from flowkit.enums import Status
 from flowkit.exceptions import ConflictError, LintError, NotFoundError, StorageError, UsageError
 from flowkit.graph.build import build_graph
+from flowkit.graph.dataflow import Dataflow
 from flowkit.graph.graph import Graph
 from flowkit.graph.rules import check
-from flowkit.model.events import RunEnded, RunStarted
+from flowkit.graph.sources import Sources
+from flowkit.model.events import Notice, RunEnded, RunStarted
 from flowkit.model.pathspec import check_run_id, check_tag
 from flowkit.model.records import NewRun, RunLease, RunRecord
 from flowkit.ports.executor import Executor
 from flowkit.ports.listener import Listener
 from flowkit.ports.metadata import MetadataReader
+from flowkit.runtime.caching import CachePolicy, cache_policy
 from flowkit.runtime.policies import retry_delay, scheduler_policy, step_needs
 from flowkit.runtime.reporting import Reporter
 from flowkit.runtime.reuse import NoReuse, OriginRun, ResultCache, steps_from
 from flowkit.runtime.root import RunFacts, save_root
 from flowkit.runtime.runner import Policy, Runner
 from flowkit.runtime.scheduler import Scheduler
+from flowkit.runtime.takenversions import chosen_versions, refuse_taken
 
 AWAIT_SECONDS = 0.5
 """Between two looks at a run that another process drives."""
@@ -55,6 +60,9 @@ class RunRequest:
         max_log_size: Megabytes of log kept per stream of a task.
         run_id_file: Where the run id is written before any task starts.
         attribute_file: Where run id, flow and metadata are written as JSON, likewise.
+        cache: Whether earlier results are reused: True for all steps that don't say no, False for
+            none, None as steps, flow and settings say.
+        cache_refresh: Steps that run even so, and whose new results are reused from then on.
     """
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -64,6 +72,8 @@ class RunRequest:
     max_log_size: float = 10
     run_id_file: str | None = None
     attribute_file: str | None = None
+    cache: bool | None = None
+    cache_refresh: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +108,23 @@ class _Launch:
     run_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """The root manifest of a run about to be created, and how it is stored."""
+
+    store: ArtifactStore
+    save: Callable[[], str]
+
+
 def checked_graph(flow: FlowDef) -> Graph:
     """Build the flow's graph.
 
     Raises:
         LintError: The flow breaks rules; ``problems`` has all of them.
     """
-    graph = build_graph(flow)
-    problems = check(graph)
+    sources = Sources()
+    graph = build_graph(flow, sources)
+    problems = check(graph) or Dataflow(flow, graph, sources).problems()
     if problems:
         lines = "".join(f"\n    {p.file}:{p.line}: {p.message}" for p in problems)
         raise LintError(f"flow '{flow.name}' has {len(problems)} problem(s):{lines}", problems)
@@ -126,6 +145,7 @@ def run(
     Raises:
         LintError: The flow's graph breaks rules.
         UsageError: A parameter or another part of the request can't be used; nothing was written.
+        VersionExistsError: The flow declares a version that is there with other content.
         StorageError: The store can't be written; no task was started.
         Interrupted: The run was stopped by a signal; its state is CANCELLED.
     """
@@ -133,7 +153,9 @@ def run(
     values = _values(launch, flow.parameters)
     with _executor(launch) as executor:
         store = _store(launch)
-        root = save_root(store, flow, launch.graph, values, _facts(launch, None))
+        _refuse_taken_versions(launch, values)
+        facts = _facts(launch, None)
+        root = _Root(store, partial(save_root, store, flow, launch.graph, values, facts))
         return _drive(launch, executor, root, NoReuse())
 
 
@@ -185,13 +207,41 @@ def resume(
         inherited = {name: taken[name] for name in flow.parameters if name in taken}
         new = {name: p for name, p in flow.parameters.items() if name not in taken}
         facts = _facts(launch, origin.run_id)
-        root = save_root(store, flow, graph, _values(launch, new), facts, inherited)
+        values = _values(launch, new)
+        root = _Root(store, partial(save_root, store, flow, graph, values, facts, inherited))
         try:
             return _drive(launch, executor, root, reuse, origin, clone_only=resumption.clone_only)
         except ConflictError:
             if not resumption.reentrant or run_id is None:
                 raise
     return _await_end(settings, flow.name, run_id)
+
+
+def configs_to_resume(
+    flow: FlowDef, origin_run_id: str | None, settings: Settings
+) -> tuple[str, dict[str, Any]]:
+    """Return the id of the run that `resume` would take, and the values of its configs.
+
+    Everything that is opened for that is closed again: a server may be forked after it.
+
+    Args:
+        flow: The flow, as it is written.
+        origin_run_id: As in `ResumeRequest`.
+        settings: Where things are and who runs it.
+
+    Raises:
+        NotFoundError: There is no such run.
+        ConflictError: That run is still going on.
+    """
+    metadata = wiring.open_reader(settings)
+    try:
+        origin = _origin(metadata, flow.name, origin_run_id, settings.user)
+    finally:
+        metadata.close()
+    store = wiring.open_store(settings, wiring.main_module(flow))
+    taken = store.get_manifest(origin.root).artifacts
+    configs = {name: store.load(taken[name]) for name in flow.configs if name in taken}
+    return origin.run_id, configs
 
 
 def _await_end(settings: Settings, flow: str, run_id: str) -> RunEnded:
@@ -241,7 +291,7 @@ def _origin(metadata: MetadataReader, flow: str, run_id: str | None, user: str) 
 def _drive(
     launch: _Launch,
     executor: Executor,
-    root: str,
+    root: _Root,
     reuse: ResultCache,
     origin: RunRecord | None = None,
     *,
@@ -249,22 +299,25 @@ def _drive(
 ) -> RunEnded:
     """Create the run and see it through to its end."""
     flow, graph, request, settings = launch.flow, launch.graph, launch.request, launch.settings
+    digest = root.save()
     metadata = wiring.open_writer(settings)
     try:
-        lease = metadata.create_run(_new_run(launch, root, origin))
+        lease = metadata.create_run(_new_run(launch, digest, origin))
         log = RunLogWriter(wiring.log_path(settings, lease.token))
         try:
+            keep_manifest(metadata.sweeping, root.store, digest, root.save)
             _announce(lease, request, settings)
             reporter = Reporter(log, launch.listeners, request.max_log_size)
             reporter.tell(RunStarted(flow.name, lease.run_id, origin.run_id if origin else None))
+            caching = _cache_policy(launch)
+            rules = scheduler_policy(flow, graph, request.max_num_splits)
+            if origin is None and caching.steps:
+                rules = replace(rules, watched=caching.steps)
+                reuse = _trace_cache(launch, caching, root.store, reporter)
             runner = Runner(
                 lease,
                 Scheduler(
-                    graph,
-                    flow=flow.name,
-                    run_id=lease.run_id,
-                    root=root,
-                    policy=scheduler_policy(flow, graph, request.max_num_splits),
+                    graph, flow=flow.name, run_id=lease.run_id, root=digest, policy=rules
                 ),
                 metadata=metadata,
                 executor=executor,
@@ -275,6 +328,7 @@ def _drive(
                     retry_delay=partial(retry_delay, flow),
                 ),
                 reuse=reuse,
+                presence=Presence(lease, metadata.sweeping, root.store, _kept(settings, origin)),
             )
             with interruptible(runner.interrupt):
                 return runner.run()
@@ -287,6 +341,44 @@ def _drive(
         metadata.close()
 
 
+def _kept(settings: Settings, origin: RunRecord | None) -> str:
+    """Return the run that is resumed: nobody can delete it now, unless that has happened before."""
+    if origin is None:
+        return ""
+    metadata = wiring.open_reader(settings)
+    try:
+        is_there = metadata.run(origin.flow, origin.run_id) is not None
+    finally:
+        metadata.close()
+    return f"{origin.flow}/{origin.run_id}" if is_there else ""
+
+
+def _cache_policy(launch: _Launch) -> CachePolicy:
+    request = launch.request
+    return cache_policy(
+        launch.flow,
+        asked=request.cache,
+        default=launch.settings.cache,
+        refresh=request.cache_refresh,
+        variable=environment_variable,
+    )
+
+
+def _trace_cache(
+    launch: _Launch, policy: CachePolicy, store: ArtifactStore, reporter: Reporter
+) -> ResultCache:
+    from flowkit.runtime.tracecache import TraceCache  # noqa: PLC0415 - only runs with caching
+
+    return TraceCache(
+        wiring.open_reader(launch.settings).traces,
+        store,
+        launch.flow,
+        policy=policy,
+        main_module=wiring.main_module(launch.flow),
+        explain=lambda spec, text: reporter.tell(Notice(text, spec)),
+    )
+
+
 # --- before a run ---------------------------------------------------------------------------------
 
 
@@ -297,6 +389,7 @@ def _executor(launch: _Launch) -> Iterator[Executor]:
     What can be wrong with the request is found before that.
     """
     scheduler_policy(launch.flow, launch.graph, launch.request.max_num_splits)
+    _cache_policy(launch)
     for tag in launch.request.tags:
         check_tag(tag)
     executor = wiring.open_executor(launch.settings, launch.flow, launch.graph)
@@ -310,6 +403,16 @@ def _store(launch: _Launch) -> ArtifactStore:
     return wiring.open_store(launch.settings, wiring.main_module(launch.flow))
 
 
+def _refuse_taken_versions(launch: _Launch, values: Mapping[str, Any]) -> None:
+    chosen = chosen_versions(launch.flow, values)
+    if chosen:
+        metadata = wiring.open_reader(launch.settings)
+        try:
+            refuse_taken(launch.flow, launch.graph, chosen, metadata.versions)
+        finally:
+            metadata.close()
+
+
 def _values(launch: _Launch, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of some of the flow's parameters."""
     settings = launch.settings
@@ -321,6 +424,7 @@ def _values(launch: _Launch, parameters: Mapping[str, Any]) -> dict[str, Any]:
             parameter_name=name,
             logger=_to_stderr,
             ds_type=settings.datastore.partition("://")[0],
+            configs=launch.flow.seen_configs,
         )
 
     current = {name: v for facts in _decorator_facts(launch) for name, v in facts.current.items()}
@@ -390,7 +494,7 @@ def _announce(lease: RunLease, request: RunRequest, settings: Settings) -> None:
         facts = {
             "run_id": lease.run_id,
             "flow_name": lease.flow,
-            "metadata": settings.metadata_url,
+            "metadata": settings.metadata_location,
         }
         write_text(request.attribute_file, json.dumps(facts))
 

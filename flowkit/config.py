@@ -9,10 +9,11 @@ import getpass
 import os
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flowkit.exceptions import StorageError, UnknownUser, UsageError
+from flowkit.metastore.location import without_password
 
 HOME_NAME = ".flowkit"
 PREFIX = "FLOWKIT_"
@@ -31,21 +32,42 @@ class Settings:
         namespace: The client's namespace; None is the global one.
         tempdir: Directory for scratch files of tasks.
         decospecs: Step decorators for every step, as with ``--with``.
+        cache: Whether steps that don't say otherwise reuse earlier results.
+        s3_endpoint_url: URL of an S3 service that is not Amazon's; "" leaves it to boto3.
+        s3_server_side_encryption: Of what is written to S3: "AES256", "aws:kms", ...; "" leaves
+            it to the bucket.
+        s3_retry_seconds: How long an S3 service that is overloaded is asked again.
+        client_cache_path: Directory of what was read from a distant store; "" is in ``home``.
+        client_cache_max_size: Megabytes kept there.
+        datatools_s3root: URL below which `S3(run=...)` has its keys; "" is ``data`` below an S3
+            datastore.
     """
 
     home: str
     datastore: str = "local"
-    metadata: str = ""
+    metadata: str = field(default="", repr=False)  # may have a password
     executor: str = "local"
     user: str = ""
     namespace: str | None = None
     tempdir: str = "."
     decospecs: tuple[str, ...] = ()
+    cache: bool = False
+    s3_endpoint_url: str = ""
+    s3_server_side_encryption: str = ""
+    s3_retry_seconds: float = 900
+    client_cache_path: str = ""
+    client_cache_max_size: float = 10_000
+    datatools_s3root: str = ""
 
     @property
     def metadata_url(self) -> str:
         """The metadata store's URL, also when it is the default one."""
         return self.metadata or f"sqlite:///{self.home}/flowkit.db"
+
+    @property
+    def metadata_location(self) -> str:
+        """The same without a password: to be shown, stored, and given to `settings_for`."""
+        return without_password(self.metadata_url)
 
 
 _adopted: ContextVar[Settings | None] = ContextVar("flowkit_settings", default=None)
@@ -92,7 +114,63 @@ def load_settings(flags: Mapping[str, str | None] | None = None) -> Settings:
         namespace=namespace or None,
         tempdir=lookup("tempdir", "."),
         decospecs=tuple(lookup("decospecs").split()),
+        cache=lookup("cache").lower() in ("1", "true", "yes", "on"),
+        s3_endpoint_url=lookup("s3_endpoint_url"),
+        s3_server_side_encryption=lookup("s3_server_side_encryption"),
+        s3_retry_seconds=_number("s3_retry_seconds", lookup("s3_retry_seconds", "900")),
+        client_cache_path=lookup("client_cache_path"),
+        client_cache_max_size=_number(
+            "client_cache_max_size", lookup("client_cache_max_size", "10000")
+        ),
+        datatools_s3root=lookup("datatools_s3root"),
     )
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not number >= 0:  # NaN is not
+        raise UsageError(f"setting {name} is a number that is not negative, not {text!r}")
+    return number
+
+
+def environment_variable(name: str) -> str | None:
+    """Return a variable of the environment that a step declares to read; None if it is not set."""
+    return os.environ.get(name)
+
+
+def flow_config_variables() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the files and the values that the environment gives for configs, by their names.
+
+    Raises:
+        UsageError: ``FLOWKIT_FLOW_CONFIG`` or ``FLOWKIT_FLOW_CONFIG_VALUE`` is no JSON dict.
+    """
+    return _json_variable("FLOW_CONFIG"), _json_variable("FLOW_CONFIG_VALUE")
+
+
+def _json_variable(name: str) -> Mapping[str, Any]:
+    import json  # noqa: PLC0415 - only flows with configs need it here
+
+    try:
+        value = json.loads(os.environ.get(PREFIX + name) or "{}")
+    except ValueError as error:
+        raise UsageError(f"{PREFIX}{name} is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{PREFIX}{name} must be a JSON dict of config names")
+    return value
+
+
+def child_environment(changes: Mapping[str, str], profile: str | None = None) -> dict[str, str]:
+    """Return the environment for a process that this one starts.
+
+    Args:
+        changes: Variables to add or replace.
+        profile: Profile of the settings files; that of this process when None.
+    """
+    own = {} if profile is None else {f"{PREFIX}PROFILE": profile}
+    return {**os.environ, **own, **changes}
 
 
 def settings_for(location: str) -> Settings:
@@ -110,6 +188,8 @@ def settings_for(location: str) -> Settings:
         location = rest
     if "://" in location:
         home = settings.home
+        if location == settings.metadata_location:
+            return settings
         if location.startswith("sqlite:///"):
             home = os.path.dirname(location.removeprefix("sqlite:///"))
         return _replaced(settings, home=home, metadata=location)

@@ -40,11 +40,24 @@
     │   └── ArtifactCorrupted
     ├── ArtifactError                           a value that can't be stored or loaded
     │   ├── UnpicklableArtifactException (TypeError)
+    │   ├── ArtifactTypeError (TypeError)
     │   └── ArtifactUnloadable
     ├── StorageError (OSError)                  exit 6: the content store can't be used
+    │   └── S3Exception                         a request to S3 failed
+    │       ├── S3NotFound (LookupError)
+    │       │   └── S3BucketNotFound
+    │       ├── S3AccessDenied
+    │       ├── S3ObjectChanged
+    │       ├── S3URLException (ValueError)
+    │       ├── S3InvalidObject
+    │       ├── S3InvalidRange
+    │       └── S3InsufficientDiskSpace
     ├── MetadataError                           exit 7: the metadata can't be used
     │   └── SchemaTooNew
     ├── ConflictError                           exit 8: somebody else holds it
+    │   ├── VersionExistsError                  an artifact version never changes
+    │   ├── VersionInUseError                   an artifact version is still used
+    │   └── RunInUseError                       a run is still referred to
     ├── FencedError                             exit 75: another driver has taken this run over
     ├── Interrupted                             exit 130 / 143: Ctrl-C, SIGTERM
     └── InternalError                           a bug in flowkit
@@ -327,6 +340,12 @@ class UnpicklableArtifactException(ArtifactError, TypeError):
     headline = "Cannot store artifact"
 
 
+class ArtifactTypeError(ArtifactError, TypeError):
+    """A step assigned a value of another type than the flow declares for the attribute."""
+
+    headline = "Wrong type"
+
+
 class ArtifactUnloadable(ArtifactError):
     """A stored value can't be rebuilt in this environment."""
 
@@ -338,6 +357,56 @@ class StorageError(FlowkitError, OSError):
 
     headline = "Storage unavailable"
     exit_code = 6
+
+
+class S3Exception(StorageError):
+    """A request to S3 failed; the message never has a secret."""
+
+    headline = "S3 access failed"
+
+
+class S3NotFound(S3Exception, LookupError):
+    """There is no object under this key."""
+
+    headline = "S3 object not found"
+
+
+class S3BucketNotFound(S3NotFound):
+    """There is no such bucket."""
+
+
+class S3AccessDenied(S3Exception):
+    """S3 does not accept the credentials, or they don't allow what was asked for."""
+
+    headline = "S3 access denied"
+
+
+class S3ObjectChanged(S3Exception):
+    """The object was replaced while it was being read."""
+
+
+class S3URLException(S3Exception, ValueError):
+    """A URL, bucket or key that can't be used here."""
+
+    headline = "Invalid S3 URL"
+
+
+class S3InvalidObject(S3Exception):
+    """What was given as an object for S3 is none."""
+
+    headline = "Not a string-like object"
+
+
+class S3InvalidRange(S3Exception):
+    """The object has no such range of bytes."""
+
+    headline = "Invalid S3 range"
+
+
+class S3InsufficientDiskSpace(S3Exception):
+    """The downloaded objects don't fit the local disk."""
+
+    headline = "Insufficient disk space"
 
 
 class MetadataError(FlowkitError):
@@ -356,6 +425,32 @@ class ConflictError(FlowkitError):
 
     headline = "Conflict"
     exit_code = 8
+
+
+class VersionExistsError(ConflictError):
+    """A version of an artifact exists already with other content, or once did."""
+
+    headline = "Artifact version exists"
+
+
+class VersionInUseError(ConflictError):
+    """A version of an artifact can't be deleted; ``users`` says what uses it."""
+
+    headline = "Artifact version in use"
+
+    def __init__(self, message: str = "", users: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.users = tuple(users)
+
+
+class RunInUseError(ConflictError):
+    """A run can't be deleted; ``users`` says what refers to it."""
+
+    headline = "Run in use"
+
+    def __init__(self, message: str = "", users: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.users = tuple(users)
 
 
 class FencedError(FlowkitError):

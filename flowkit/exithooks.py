@@ -74,8 +74,8 @@ def call(settings: Settings, file: str, flow: str, module: str, hook: str, paths
         pathspec: The run.
     """
     adopt(settings)
-    loaded = wiring.load_flow(file, flow, module)
-    function = getattr(sys.modules[loaded.cls.__module__], hook)
+    loaded = wiring.load_class(file, flow, module)
+    function = getattr(sys.modules[loaded.__module__], hook)
     parameters = inspect.signature(function).parameters.values()
     takes_run = any(p.name == "run" or p.kind is p.VAR_KEYWORD for p in parameters)
     arguments = {"run": Run(pathspec, _namespace_check=False)} if takes_run else {}

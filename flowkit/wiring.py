@@ -2,22 +2,24 @@
 
 import os
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from flowkit import plugins
 from flowkit.authoring.flowdef import FlowDef
-from flowkit.authoring.flowspec import definition, importing
+from flowkit.authoring.flowspec import FlowSpec, definition, importing
 from flowkit.authoring.seeds import UNSEEDED
 from flowkit.config import Settings, adopt, load_settings, settings_for
 from flowkit.content.store import ArtifactStore
-from flowkit.exceptions import DefinitionError, UsageError
+from flowkit.exceptions import DefinitionError, S3URLException, UsageError
 from flowkit.graph.build import build_graph
 from flowkit.graph.graph import Graph
 from flowkit.model.tasks import TaskResult, TaskSpec
-from flowkit.ports.blobs import BlobStore
+from flowkit.ports.blobs import BlobStore, SupportsPrepare
 from flowkit.ports.executor import Executor
 from flowkit.ports.metadata import MetadataReader, MetadataWriter
+from flowkit.ports.sweeping import Collector, Inventory, RunRemover
+from flowkit.ports.upkeep import MetadataUpkeep
 
 if TYPE_CHECKING:
     from flowkit.client.session import Session
@@ -42,6 +44,8 @@ def open_blobs(settings: Settings) -> BlobStore:
 
         return LocalBlobStore(settings.home)
     scheme = settings.datastore.partition("://")[0]
+    if scheme == "s3":
+        return _open_s3(settings)
     opener = plugins.find("stores", scheme)
     if opener is None:
         raise UsageError(
@@ -52,6 +56,31 @@ def open_blobs(settings: Settings) -> BlobStore:
     return store
 
 
+def _open_s3(settings: Settings) -> BlobStore:
+    """Open an S3 store behind a cache on this machine; no request is sent yet."""
+    from flowkit.content.hashing import digest_of
+    from flowkit.s3client.address import split_url
+    from flowkit.s3client.bucket import Bucket
+    from flowkit.s3client.connection import Connection, Endpoint
+    from flowkit.s3client.requests import Requests
+    from flowkit.stores.s3 import S3BlobStore
+    from flowkit.stores.wrapping import BlobCache, ReadThroughStore
+
+    try:
+        bucket, prefix = split_url(settings.datastore)
+    except S3URLException as error:
+        raise UsageError(f"datastore: {error}") from None
+    connection = Connection(Endpoint(settings.s3_endpoint_url))
+    requests = Requests(connection, settings.s3_retry_seconds)
+    encryption = settings.s3_server_side_encryption
+    store = S3BlobStore(Bucket(requests, bucket), prefix.rstrip("/"), encryption)
+    # What a cache has is not uploaded again: so each store needs one of its own.
+    identity = f"{settings.s3_endpoint_url} {bucket} {prefix.rstrip('/')}"
+    directory = settings.client_cache_path or os.path.join(settings.home, "cache")
+    path = os.path.join(os.path.expanduser(directory), digest_of(identity.encode())[:16])
+    return ReadThroughStore(store, BlobCache(path, int(settings.client_cache_max_size * 1e6)))
+
+
 def open_store(settings: Settings, main_module: str | None = None) -> ArtifactStore:
     """Open the content store for values.
 
@@ -59,12 +88,13 @@ def open_store(settings: Settings, main_module: str | None = None) -> ArtifactSt
         settings: Where it is.
         main_module: The name under which ``__main__`` can be imported by others.
     """
-    from flowkit.content.registry import Registry
-    from flowkit.materializers.pickled import PickleMaterializer
+    return _store_on(open_blobs(settings), main_module)
 
-    return ArtifactStore(
-        open_blobs(settings), Registry(PickleMaterializer(main_module), main_module=main_module)
-    )
+
+def _store_on(blobs: BlobStore, main_module: str | None) -> ArtifactStore:
+    from flowkit.materializers.standard import standard_registry
+
+    return ArtifactStore(blobs, standard_registry(main_module))
 
 
 def open_writer(settings: Settings) -> MetadataWriter:
@@ -73,9 +103,14 @@ def open_writer(settings: Settings) -> MetadataWriter:
     Raises:
         UsageError: The URL is of a kind that nobody provides.
     """
-    from flowkit.metastore.sqlite import open_writer as open_sqlite
+    if _metadata_scheme(settings) == "sqlite":
+        from flowkit.metastore import sqlite
 
-    return open_sqlite(_sqlite_path(settings))
+        return sqlite.open_writer(_sqlite_path(settings))
+    _check_psycopg()
+    from flowkit.metastore import postgres
+
+    return postgres.open_writer(settings.metadata_url, _lock_directory(settings))
 
 
 def open_reader(settings: Settings) -> MetadataReader:
@@ -84,16 +119,101 @@ def open_reader(settings: Settings) -> MetadataReader:
     Raises:
         UsageError: The URL is of a kind that nobody provides.
     """
-    from flowkit.metastore.sqlite import open_reader as open_sqlite
+    if _metadata_scheme(settings) == "sqlite":
+        from flowkit.metastore import sqlite
 
-    return open_sqlite(_sqlite_path(settings))
+        return sqlite.open_reader(_sqlite_path(settings))
+    _check_psycopg()
+    from flowkit.metastore import postgres
+
+    return postgres.open_reader(settings.metadata_url, _lock_directory(settings))
+
+
+def open_metadata_upkeep(settings: Settings) -> MetadataUpkeep:
+    """Open the metadata store for what people do to the store itself; nothing is created.
+
+    Raises:
+        UsageError: The URL is of a kind that nobody provides.
+    """
+    if _metadata_scheme(settings) == "sqlite":
+        from flowkit.metastore.sqliteupkeep import SqliteUpkeep
+
+        return SqliteUpkeep(_sqlite_path(settings))
+    _check_psycopg()
+    from flowkit.metastore.pgupkeep import PostgresUpkeep
+
+    return PostgresUpkeep(settings.metadata_url)
+
+
+def open_inventory(settings: Settings) -> Inventory:
+    """Open what refers to blobs, for those who only look; nothing is created."""
+    from flowkit.metastore.sweeping import SqlInventory
+
+    if _metadata_scheme(settings) == "sqlite":
+        from flowkit.metastore import sqlite
+
+        return SqlInventory(*sqlite.snapshots(_sqlite_path(settings)))
+    _check_psycopg()
+    from flowkit.metastore import postgres
+
+    return SqlInventory(*postgres.snapshots(settings.metadata_url, _lock_directory(settings)))
+
+
+def open_collector(settings: Settings) -> Collector:
+    """Open the metadata for garbage collection; the right to delete is not taken yet."""
+    from flowkit.metastore.sweeping import SqlCollector
+
+    return SqlCollector(*_transactions(settings))
+
+
+def open_run_remover(settings: Settings) -> RunRemover:
+    """Open the metadata for deleting runs."""
+    from flowkit.metastore.removal import SqlRunRemover
+
+    return SqlRunRemover(*_transactions(settings))
+
+
+def _transactions(settings: Settings) -> Any:
+    """Return a database open for writing, and the lock files of its runs."""
+    if _metadata_scheme(settings) == "sqlite":
+        from flowkit.metastore import sqlite
+
+        return sqlite.transactions(_sqlite_path(settings))
+    _check_psycopg()
+    from flowkit.metastore import postgres
+
+    return postgres.transactions(settings.metadata_url, _lock_directory(settings))
+
+
+def _lock_directory(settings: Settings) -> str:
+    """Return where the lock files of runs are whose metadata is in a database elsewhere."""
+    return os.path.join(settings.home, "locks")
+
+
+def _check_psycopg() -> None:
+    """Raise `UsageError` unless psycopg can be imported."""
+    try:
+        import psycopg  # noqa: F401 - to find out
+    except ImportError as error:
+        raise UsageError(
+            f'metadata in PostgreSQL needs its driver ({error}): pip install "flowkit[postgres]"'
+        ) from error
+
+
+def _metadata_scheme(settings: Settings) -> str:
+    # Of the URL, which may have a password, nothing but this is ever repeated.
+    scheme = settings.metadata_url.partition(":")[0]
+    if scheme in ("postgres", "postgresql"):
+        return "postgresql"
+    if not settings.metadata_url.startswith("sqlite:///"):
+        raise UsageError(
+            f"unknown kind of metadata store '{scheme}': use sqlite:///PATH or postgresql://..."
+        )
+    return "sqlite"
 
 
 def _sqlite_path(settings: Settings) -> str:
-    url = settings.metadata_url
-    if not url.startswith("sqlite:///"):
-        raise UsageError(f"unknown metadata store {url!r}: use sqlite:///PATH")
-    return url.removeprefix("sqlite:///")
+    return settings.metadata_url.removeprefix("sqlite:///")
 
 
 def open_session(location: str | None = None) -> "Session":
@@ -110,7 +230,7 @@ def open_session(location: str | None = None) -> "Session":
         writer=lambda: open_writer(settings),
         store=open_store(settings),
         log_path=lambda token: log_path(settings, token),
-        location=settings.metadata_url,
+        location=settings.metadata_location,
         user_namespace=settings.namespace or "",
     )
 
@@ -139,22 +259,33 @@ def open_executor(settings: Settings, flow: FlowDef, graph: Graph) -> Executor:
     if name == "spawn":
         from flowkit.executors.spawn import SpawnExecutor
 
-        arguments = (settings, os.path.abspath(flow.file), flow.name, module)
+        how = (flow.config_values, flow.decospecs)
+        arguments = (settings, os.path.abspath(flow.file), flow.cls.__name__, module, *how)
         return SpawnExecutor("flowkit.wiring:open_work", arguments)
     raise UsageError(f"unknown executor '{name}': use one of {', '.join(EXECUTORS)}")
 
 
-def open_work(settings: Settings, file: str, flow: str, module: str) -> Work:
+def open_work(
+    settings: Settings,
+    file: str,
+    flow: str,
+    module: str,
+    configs: Mapping[str, Any],
+    decospecs: Sequence[str],
+) -> Work:
     """Load a flow file in a fresh interpreter and return what runs its tasks."""
     adopt(settings)
-    loaded = load_flow(file, flow, module)
+    loaded = definition(load_class(file, flow, module), configs, decospecs)
     return _work(settings, loaded, build_graph(loaded), module)
 
 
 def _work(settings: Settings, flow: FlowDef, graph: Graph, module: str) -> Work:
     from flowkit.runtime.worker import Worker
 
-    return Worker(flow, graph, open_store(settings, module))
+    blobs = open_blobs(settings)
+    if isinstance(blobs, SupportsPrepare):
+        blobs.prepare()  # once, where the tasks are forked
+    return Worker(flow, graph, _store_on(blobs, module))
 
 
 # --- the flow file --------------------------------------------------------------------------------
@@ -169,16 +300,22 @@ def main_module(flow: FlowDef) -> str:
     module = flow.cls.__module__
     if module != "__main__":
         return module
-    stem = os.path.splitext(os.path.basename(flow.file))[0]
-    name = stem if stem.isidentifier() else "".join(c if c.isalnum() else "_" for c in f"_{stem}")
-    if name in sys.modules and sys.modules[name] is not sys.modules["__main__"]:
-        name = f"{name}_flow"
+    name = module_name(flow.file)
     sys.modules[name] = sys.modules["__main__"]
     return name
 
 
-def load_flow(file: str, flow: str, module: str) -> FlowDef:
-    """Import a flow file under a module name and return one of its flows.
+def module_name(file: str) -> str:
+    """Return the name under which a flow file is imported where it is not the program."""
+    stem = os.path.splitext(os.path.basename(file))[0]
+    name = stem if stem.isidentifier() else "".join(c if c.isalnum() else "_" for c in f"_{stem}")
+    if name in sys.modules and sys.modules[name] is not sys.modules["__main__"]:
+        return f"{name}_flow"
+    return name
+
+
+def load_class(file: str, flow: str, module: str) -> type[FlowSpec]:
+    """Import a flow file under a module name and return one of its flow classes.
 
     Raises:
         DefinitionError: The file has no such flow.
@@ -193,7 +330,7 @@ def load_flow(file: str, flow: str, module: str) -> FlowDef:
     sys.path.insert(0, os.path.dirname(file))
     with importing():
         spec.loader.exec_module(loaded)
-    cls = getattr(loaded, flow, None)
+    cls: type[FlowSpec] | None = getattr(loaded, flow, None)
     if cls is None:
         raise DefinitionError(f"flow file {file} has no class '{flow}'")
-    return definition(cls)
+    return cls

@@ -4,6 +4,8 @@ from contextvars import copy_context
 
 import pytest
 
+pytest_plugins = ("tests.servers.postgres", "tests.servers.s3", "tests.servers.faultproxy")
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool:

@@ -54,6 +54,7 @@ class TaskContext:
         take_transition: Goes on as the graph says, whatever the step asked for, with these
             keywords of ``self.next``.
         extras: Further attributes that decorators contribute.
+        look: Takes note that the step reads an attribute of `current`.
     """
 
     flow_name: str
@@ -76,6 +77,7 @@ class TaskContext:
     handle_failure: Callable[[BaseException], ExceptionWrapper] = _nothing_handles
     take_transition: Callable[[Mapping[str, Any]], None] = _goes_nowhere
     extras: Mapping[str, Any] = field(default_factory=dict)
+    look: Callable[[str], None] = lambda _name: None
 
     @property
     def pathspec(self) -> str:
@@ -121,6 +123,11 @@ def extended(extras: Mapping[str, Any]) -> Iterator[None]:
         _extras.reset(token)
 
 
+def running_task() -> TaskContext | None:
+    """Return the context of the task that is running; None outside of one."""
+    return _task.get()
+
+
 class Current:
     """The task that is running: ``current.run_id``, ``current.task_id``, ...
 
@@ -140,13 +147,13 @@ class Current:
     @property
     def retry_count(self) -> int:
         """Number of the attempt, from 0."""
-        context = _task.get()
+        context = self._seen("retry_count")
         return 0 if context is None else context.retry_count
 
     @property
     def tags(self) -> set[str]:
         """User tags given at the start of the run."""
-        context = _task.get()
+        context = self._seen("tags")
         return set() if context is None else set(context.tags)
 
     @property
@@ -156,7 +163,7 @@ class Current:
         Raises:
             RuntimeError: No task is running.
         """
-        context = _task.get()
+        context = self._seen("graph")
         if context is None:
             raise RuntimeError("current.graph is only there while a flow is running")
         return context.graph()
@@ -183,7 +190,7 @@ class Current:
     @property
     def run(self) -> Any:
         """The client's `Run` of this task, or None."""
-        context = _task.get()
+        context = self._seen("run")
         if context is None:
             return None
         run = plugins.load("flowkit.client.objects:Run")
@@ -192,7 +199,7 @@ class Current:
     @property
     def task(self) -> Any:
         """The client's `Task` of this task, or None."""
-        context = _task.get()
+        context = self._seen("task")
         if context is None:
             return None
         return plugins.load("flowkit.client.objects:Task")(context.pathspec, _namespace_check=False)
@@ -200,6 +207,7 @@ class Current:
     @property
     def trigger(self) -> Any:
         """What triggered the run; None when nothing did."""
+        self._seen("trigger")
         return self._extras().get("trigger")
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -211,7 +219,7 @@ class Current:
         return getattr(self, key, None) is not None
 
     def __getattr__(self, name: str) -> Any:
-        context = _task.get()
+        context = self._seen(name)
         if name in _PLAIN:
             return None if context is None else getattr(context, name)
         extras = self._extras()
@@ -221,6 +229,14 @@ class Current:
             f"'current' has no attribute '{name}': is it provided by a decorator that the step "
             "or flow doesn't have?"
         )
+
+    @staticmethod
+    def _seen(name: str) -> TaskContext | None:
+        """Return the running task's context, after telling it what is read."""
+        context = _task.get()
+        if context is not None:
+            context.look(name)
+        return context
 
     @staticmethod
     def _extras() -> Mapping[str, Any]:

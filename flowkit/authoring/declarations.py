@@ -1,11 +1,10 @@
 """Declarations of artifacts: what a flow class says, by annotations, about what its steps make."""
 
-import difflib
-import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, ClassVar, Self, get_args, get_origin
 
+from flowkit.authoring.steps import is_step
 from flowkit.authoring.typehints import evaluated
 from flowkit.enums import ArtifactType
 from flowkit.exceptions import DefinitionError
@@ -61,6 +60,8 @@ class ArtifactConfig:
         known = [one.name for one in fields(cls)]
         for name in arguments:
             if name not in known:
+                import difflib  # noqa: PLC0415 - only for the message
+
                 near = difflib.get_close_matches(name, known, 1)
                 hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known)}"
                 raise TypeError(f"ArtifactConfig has no argument '{name}'; {hint}")
@@ -135,8 +136,12 @@ def template_fields(text: str) -> list[str]:
     Raises:
         DefinitionError: The braces don't match.
     """
+    if "{" not in text and "}" not in text:
+        return []
+    from string import Formatter  # noqa: PLC0415 - most names have no braces
+
     try:
-        return [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
+        return [name for _, name, _, _ in Formatter().parse(text) if name is not None]
     except ValueError as error:
         raise DefinitionError(f"template {text!r}: {error}") from None
 
@@ -147,8 +152,10 @@ def _checked_text(what: str, value: Any) -> str | None:
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     check = check_name if what == "name" else check_version
     if isinstance(text, str) and template_fields(text):
+        from string import Formatter  # noqa: PLC0415 - most names have no braces
+
         # The text around the braces is checked; what is put between them, in the run.
-        check(string.Formatter().vformat(text, (), _Anything()))
+        check(Formatter().vformat(text, (), _Anything()))
         return text
     return check(text)
 
@@ -184,13 +191,23 @@ def read_declarations(flow: type, base: type, found: Mapping[str, Any]) -> dict[
         for name, annotation in evaluated(cls):
             if name.startswith("_") or get_origin(annotation) is ClassVar or annotation is ClassVar:
                 continue
-            if hasattr(base, name):
-                raise DefinitionError(
-                    f"flow '{flow.__name__}' can't declare an artifact '{name}': FlowSpec has an "
-                    "attribute of this name"
-                )
-            declarations[name] = _declaration(name, annotation)
+            declared = Declaration(name, _bare(annotation), next(_configs(annotation), None))
+            if hasattr(base, name) or is_step(found.get(name)):
+                _refuse(flow, base, cls, declared)
+            else:
+                declarations[name] = declared
     return {name: one for name, one in declarations.items() if name not in found}
+
+
+def _refuse(flow: type, base: type, cls: type, declared: Declaration) -> None:
+    """Raise, unless a mixin only tells the type checker what it finds on the flow."""
+    if declared.config is None and not issubclass(cls, base):
+        return
+    of_base = hasattr(base, declared.attribute)
+    raise DefinitionError(
+        f"flow '{flow.__name__}' can't declare an artifact '{declared.attribute}': "
+        + ("FlowSpec has an attribute of this name" if of_base else "it is a step")
+    )
 
 
 def check_templates(
@@ -205,11 +222,6 @@ def check_templates(
                     f"flow '{flow}': the template of artifact '{declaration.attribute}' names "
                     f"{{{name}}}; there are: {', '.join(known)}"
                 )
-
-
-def _declaration(name: str, annotation: Any) -> Declaration:
-    config = next(_configs(annotation), None)
-    return Declaration(name, _bare(annotation), config)
 
 
 def _configs(annotation: Any) -> Iterator[ArtifactConfig]:

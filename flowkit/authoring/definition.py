@@ -7,6 +7,7 @@ from typing import Any
 
 from flowkit.authoring.config_values import LazyValue
 from flowkit.authoring.configs import Config, ConfigDef, declared
+from flowkit.authoring.declarations import check_templates, read_declarations
 from flowkit.authoring.decorators import FlowDecorator, settled
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.parameters import Parameter
@@ -25,8 +26,8 @@ def read_definition(flow: type, base: type) -> FlowDef:
         base: `FlowSpec` itself; its own attributes and those above it are left out.
 
     Raises:
-        DefinitionError: A parameter or config has a private attribute, or a constant would come
-            from a config.
+        DefinitionError: A parameter or config has a private attribute, a constant would come
+            from a config, or an artifact is declared in a way that can't work.
     """
     found: dict[str, Any] = {}
     for cls in reversed(flow.__mro__):
@@ -34,16 +35,20 @@ def read_definition(flow: type, base: type) -> FlowDef:
             continue
         found.update(vars(cls))
     steps = {name: _step(name, value) for name, value in found.items() if hasattr(value, MARK)}
+    declarations = read_declarations(flow, base, found)
+    parameters, configs = _parameters(found), _configs(found)
+    check_templates(flow.__name__, declarations, [*parameters, *configs])
     return FlowDef(
         name=flow.__name__,
         cls=flow,
         file=_file(flow),
         doc=flow.__doc__ or "",
         steps=steps,
-        parameters=_parameters(found),
+        parameters=parameters,
         constants={k: v for k, v in found.items() if _is_constant(k, v)},
         decorators=_inherited_decorators(flow),
-        configs=_configs(found),
+        configs=configs,
+        declarations=declarations,
     )
 
 
@@ -75,7 +80,8 @@ def resolve(flow: FlowDef, configs: Mapping[str, Any]) -> FlowDef:
 
 def _step(name: str, function: Any) -> StepDef:
     mark: StepMark = getattr(function, MARK)
-    return StepDef(name, function, tuple(mark.decorators), mark.is_start, mark.is_end)
+    decorators = tuple(mark.decorators)
+    return StepDef(name, function, decorators, mark.is_start, mark.is_end, mark.options)
 
 
 def _parameters(found: Mapping[str, Any]) -> dict[str, Parameter]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowkit.authoring.configs import ConfigDef
+from flowkit.authoring.declarations import Declaration
 from flowkit.authoring.decorators import FlowDecorator
 from flowkit.authoring.parameters import Parameter
 from flowkit.authoring.steps import StepDef
@@ -26,6 +27,7 @@ class FlowDef:
         configs: Attribute name to what was declared.
         config_values: Plain values of the configs by attribute name, once they are known.
         decospecs: The step decorators that were added from outside, as with ``--with``.
+        declarations: Attribute name to what its annotation says.
     """
 
     name: str
@@ -39,6 +41,7 @@ class FlowDef:
     configs: Mapping[str, ConfigDef] = field(default_factory=dict)
     config_values: Mapping[str, Any] = field(default_factory=dict)
     decospecs: tuple[str, ...] = ()
+    declarations: Mapping[str, Declaration] = field(default_factory=dict)
 
     @property
     def read_only(self) -> frozenset[str]:

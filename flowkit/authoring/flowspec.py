@@ -5,18 +5,30 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
-from flowkit.authoring.binding import TaskBinding
+from flowkit.authoring.binding import SavedArtifact, TaskBinding
+from flowkit.authoring.declarations import ArtifactConfig
 from flowkit.authoring.decospecs import attach
 from flowkit.authoring.definition import read_definition, resolve
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.steps import is_step
 from flowkit.authoring.transition import read_next
+from flowkit.authoring.typecheck import check_assigned
 from flowkit.exceptions import MergeError
 from flowkit.model.pathspec import check_artifact
 
 BINDING = "__flowkit_task__"
 RESERVED = frozenset(
-    {"name", "script_name", "index", "input", "next", "merge_artifacts", "foreach_stack"}
+    {
+        "annotate",
+        "foreach_stack",
+        "index",
+        "input",
+        "merge_artifacts",
+        "name",
+        "next",
+        "save_artifact",
+        "script_name",
+    }
 )
 
 _importing: ContextVar[bool] = ContextVar("flowkit_importing", default=False)
@@ -144,6 +156,60 @@ class FlowSpec:
             raise MergeError("merge_artifacts takes 'exclude' or 'include', not both")
         task.merge(inputs, tuple(exclude or ()), tuple(include or ()))
 
+    def save_artifact(  # noqa: PLR0913 - what an ArtifactConfig takes
+        self,
+        artifact: str,
+        value: Any,
+        *,
+        name: str | None = None,
+        version: str | int | None = None,
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        artifact_type: Any = None,
+        materializer: Any = None,
+    ) -> None:
+        """Make a version of a named artifact whose name or version only the step knows.
+
+        The version is there when the task has succeeded, never before. An attribute that is
+        declared with a name, or gets one here, is assigned as well.
+
+        Args:
+            artifact: The attribute, or the name of an artifact that is none.
+            value: The value, stored as it is now.
+            name: Name of the artifact across flows, where it isn't ``artifact`` or as declared.
+            version: The version; the next number when omitted.
+            tags: Tags of the version, beside those that are declared.
+            metadata: Metadata of the version, likewise.
+            artifact_type: What the artifact is to its users.
+            materializer: Class that stores the value.
+        """
+        task = self._require_task("save_artifact")
+        declared = self._flowkit_definition.declarations.get(artifact)
+        known = name or (declared.artifact if declared else None)
+        config = ArtifactConfig(
+            name=known or artifact,
+            version=version,
+            tags=tags,
+            artifact_type=artifact_type,
+            run_metadata=metadata or {},
+            materializer=materializer,
+        )
+        task.save_artifact(SavedArtifact(artifact, value, config, is_attribute=known is not None))
+        if known is not None:
+            setattr(self, artifact, value)
+
+    def annotate(self, artifact: str, /, **metadata: Any) -> None:
+        """Add to the metadata of an artifact of this step, or of one that it was given.
+
+        Args:
+            artifact: The attribute, or the artifact's name; it may be assigned later.
+            metadata: Anything; what JSON lacks is turned into what comes close.
+
+        Raises:
+            NotFoundError: The step has nothing to do with such an artifact.
+        """
+        self._require_task("annotate").annotate(artifact, metadata)
+
     def _task(self) -> TaskBinding | None:
         task: TaskBinding | None = self.__dict__.get(BINDING)
         return task
@@ -169,6 +235,9 @@ class FlowSpec:
             _check_assignable(type(self), name)
         task = self.__dict__.get(BINDING)
         if task is not None and not name.startswith("_"):
+            declared = self._flowkit_definition.declarations.get(name)
+            if declared is not None:
+                check_assigned(type(self).__name__, task.step, declared, value)
             task.assigned(name)
         object.__setattr__(self, name, value)
 

@@ -30,6 +30,9 @@ class InputSource(Protocol):
     def item(self, frame: Frame) -> Any:
         """Return the foreach item of a frame."""
 
+    def look(self, what: str) -> None:
+        """Record that the task's "index" or "foreach_stack" is read."""
+
     def names(self) -> Sequence[str]:
         """Return the names of the artifacts."""
 
@@ -47,6 +50,7 @@ class Input:
     @property
     def index(self) -> int | None:
         """Position of this task in its innermost foreach; None outside one."""
+        self._source.look("index")
         frames = self._source.frames
         return frames[-1].index if frames else None
 
@@ -58,6 +62,7 @@ class Input:
 
     def foreach_stack(self) -> list[tuple[int, int, Any]]:
         """Return (index, number of splits, item) of each foreach, outermost first."""
+        self._source.look("foreach_stack")
         item = self._source.item
         return [(frame.index, frame.num_splits, item(frame)) for frame in self._source.frames]
 

@@ -1,5 +1,6 @@
 """Whether a value fits a type annotation: one shallow look, like ``isinstance``."""
 
+import sys
 import types
 from collections.abc import Callable
 from typing import (
@@ -14,7 +15,23 @@ from typing import (
     is_typeddict,
 )
 
+from flowkit.authoring.declarations import Declaration
 from flowkit.authoring.typehints import is_unknown
+from flowkit.exceptions import ArtifactTypeError
+
+
+def check_assigned(flow: str, step: str, declared: Declaration, value: object) -> None:
+    """Raise `ArtifactTypeError` unless a value fits what is declared for its attribute.
+
+    To be called from ``__setattr__``: the line is that of the assignment.
+    """
+    if fits(value, declared.type):
+        return
+    line = sys._getframe(2).f_lineno  # noqa: SLF001 - where the attribute is assigned
+    raise ArtifactTypeError(
+        f"flow '{flow}', step '{step}', line {line}: self.{declared.attribute} is declared as "
+        f"{type_text(declared.type)}, but a value of type {type_text(type(value))} was assigned"
+    )
 
 
 def fits(value: object, annotation: Any) -> bool:

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from flowkit.exceptions import FlowkitError
+
 
 def evaluated(cls: type) -> Iterator[tuple[str, Any]]:
     """Yield the annotations that a class itself has, each evaluated on its own.
@@ -32,7 +34,11 @@ def _evaluated(text: str, cls: type) -> Any:
     module = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
     try:
         return eval(text, {}, _Names(vars(cls), module))  # noqa: S307 - the flow's own source
-    except SyntaxError:
+    except FlowkitError:
+        raise
+    except Exception:
+        if "ArtifactConfig" in text:
+            raise
         return Any
 
 

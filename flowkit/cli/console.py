@@ -39,6 +39,7 @@ class Console:
         self._is_terminal = self._out.isatty()
         self._progress: Progress = open_progress(self._out)
         self._pids: dict[int, int | None] = {}
+        self._is_resumed = False
         self._second = 0
         self._stamp = ""
 
@@ -46,6 +47,7 @@ class Console:
         """Print what there is to say about an event."""
         match event:
             case RunStarted(origin_run_id=origin):
+                self._is_resumed = origin is not None
                 resumed = f", resuming run {origin}" if origin else ""
                 self._line(f"Workflow starting (run-id {event.run_id}{resumed}):", bold=True)
             case TaskQueued(spec=spec, of=of):
@@ -98,9 +100,12 @@ class Console:
 
     def _run_ended(self, event: RunEnded) -> None:
         if event.status is Status.SUCCEEDED:
-            if event.reused:
+            if event.reused and self._is_resumed:
                 self._line(f"{event.reused} of {event.tasks} tasks were reused.")
             self._line("Done!", bold=True, fg="green")
+            if event.reused and not self._is_resumed:
+                cached = f"{event.reused} of {event.tasks} tasks cached"
+                self._line(f"{cached} (run --no-cache to execute them).")
             return
         if event.status is Status.CANCELLED:
             self._line("Workflow interrupted.", bold=True, fg="yellow")

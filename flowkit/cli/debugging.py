@@ -65,12 +65,12 @@ def _opened(pathspec: str, file: str | None) -> "tuple[dict[str, Any], OpenTask]
     if run is None or not task:
         raise NotFoundError(f"task '{pathspec}' does not exist")
     path = file or _file(run)
-    module = wiring.module_name(path)
+    module = wiring.module_name(str(run.info.get("file") or path))  # as artifacts know it
     cls = wiring.load_class(path, address.flow, module)
     flow = definition(cls, _configs(session, run, declaration(cls).configs))
     graph = build_graph(flow)
     if task.step not in graph:
-        raise InvalidPathspecError(f"step '{task.step}' is no longer in {path}")
+        raise InvalidPathspecError(f"step '{task.step}' is not in {path}")
     store = wiring.open_store(load_settings(), module)
     spec = recorded_spec(session.metadata, graph, run, task)
     return dict(vars(sys.modules[module])), Worker(flow, graph, store).open(spec)

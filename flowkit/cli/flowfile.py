@@ -63,23 +63,33 @@ def flow_group(flow: type[FlowSpec]) -> click.Group:
 @click.command()
 @click.option("--warnings/--no-warnings", default=False, help="Also show warnings.")
 @click.pass_obj
-def check(file: FlowFile, warnings: bool) -> None:  # noqa: ARG001 - an option that users know
+def check(file: FlowFile, warnings: bool) -> None:
     """Check the flow's graph without running anything."""
     file.validate()
+    if warnings:
+        from flowkit.graph.dataflow import Dataflow
+
+        for found in Dataflow(file.flow, api.checked_graph(file.flow)).warnings():
+            click.echo(f"{found.file}:{found.line}: warning: {found.message}", err=True)
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the graph as JSON.")
 @click.pass_obj
 def show(file: FlowFile, as_json: bool) -> None:
-    """Show the flow's steps and how they are connected."""
+    """Show the flow's steps, how they are connected, and the artifacts that they make."""
+    from flowkit.graph.contract import contract, contract_text
+    from flowkit.graph.dataflow import Dataflow
     from flowkit.graph.describe import show_text, to_json
 
     graph = api.checked_graph(file.flow)
+    dataflow = Dataflow(file.flow, graph)
     if as_json:
-        click.echo(json.dumps(to_json(graph, file.flow), indent=2))
+        shown = {**to_json(graph, file.flow), "artifacts": contract(file.flow, dataflow)}
+        click.echo(json.dumps(shown, indent=2))
     else:
         click.echo(show_text(graph))
+        click.echo(f"\n{contract_text(file.flow, dataflow)}".rstrip())
 
 
 @click.command("output-dot")

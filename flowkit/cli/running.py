@@ -49,7 +49,7 @@ def run_command(flow: type[FlowSpec]) -> click.Command:
         request, settings = _request(file, options)
         _start(file, settings, lambda told: api.run(file.flow, request, settings, told))
 
-    return click.command("run", _RunCommand, flow=flow)(_with_run_options(run))
+    return click.command("run", _RunCommand, flow=flow)(_with_run_options(_with_cache_options(run)))
 
 
 def resume_command() -> click.Command:
@@ -115,6 +115,8 @@ def _request(file: FlowFile, options: Mapping[str, Any]) -> tuple[api.RunRequest
         max_log_size=options["max_log_size"],
         run_id_file=options["run_id_file"],
         attribute_file=options["runner_attribute_file"],
+        cache=options.get("cache"),
+        cache_refresh=options.get("cache_refresh", ()),
     )
     return request, settings
 
@@ -142,6 +144,25 @@ def _listeners(file: FlowFile, settings: Settings) -> list[Listener]:
         ExitHooks(file.flow, settings, console),
         console,
     ]  # what hooks print goes before "Done!"
+
+
+def _with_cache_options(function: Callable[..., None]) -> Callable[..., None]:
+    options = [
+        click.option(
+            "--cache/--no-cache",
+            default=None,
+            help="Reuse earlier results of steps whose code and inputs are the same, or of none.",
+        ),
+        click.option(
+            "--cache-refresh",
+            metavar="STEP",
+            multiple=True,
+            help="Run this step even so; may be repeated.",
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 def _with_run_options(function: Callable[..., None]) -> Callable[..., None]:

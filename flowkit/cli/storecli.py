@@ -11,6 +11,7 @@ from flowkit import __version__
 from flowkit.cli.debugging import debug
 from flowkit.cli.objects import logs, show
 from flowkit.cli.storecommands import store
+from flowkit.cli.upkeepcommands import add_to as add_upkeep
 
 
 @click.group(context_settings={"auto_envvar_prefix": "FLOWKIT", "max_content_width": 100})
@@ -20,6 +21,7 @@ def group() -> None:
 
 
 group.add_command(store)
+add_upkeep(group)
 
 
 group.add_command(show)

@@ -6,7 +6,6 @@ A preview is one blob of canonical JSON; ``docs/format.md`` has the layout.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import Any
 
 from flowkit.content.hashing import is_digest
@@ -16,8 +15,6 @@ from flowkit.ports.materializer import Visualization
 
 _VERSION = 1
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
-_LONGEST = 1000  # characters of a text in the summary
-_CONTAINERS = frozenset({"dict", "list", "set", "tuple", "frozenset"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,35 +81,6 @@ def parse_preview(data: bytes | memoryview) -> PreviewRecord:
         return _to_record(json.loads(bytes(data)))
     except (TypeError, ValueError, KeyError, RecursionError) as error:
         raise IntegrityError(f"a preview is malformed: {error}") from None
-
-
-def default_type(type_name: str) -> ArtifactType:
-    """Return what values of a type are to their users when nobody has said it."""
-    return ArtifactType.BASE if type_name in _CONTAINERS else ArtifactType.DATA
-
-
-def plain(value: Any) -> Any:
-    """Return the nearest value that JSON has; NaN and infinity become ``{"$float": "nan"}``."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, Mapping):
-        return {str(name)[:_LONGEST]: plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(part) for part in value]
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value) if isfinite(value) else {"$float": repr(float(value))}
-    return _plain_scalar(value)
-
-
-def _plain_scalar(value: Any) -> Any:
-    as_python = getattr(value, "item", None)  # the scalars of numpy and its like
-    if callable(as_python):
-        unwrapped = as_python()
-        if isinstance(unwrapped, bool | int | float):
-            return plain(unwrapped)
-    return str(value)[:_LONGEST]
 
 
 def _to_record(document: Any) -> PreviewRecord:

@@ -1,14 +1,16 @@
 """Makes previews of values while they are saved: bounded in time and size, and never an error."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 from flowkit.content.hashing import digest_of
-from flowkit.content.preview import PreviewRecord, StoredVisualization, plain
+from flowkit.content.preview import PreviewRecord, StoredVisualization
 from flowkit.exceptions import Interrupted, TimeoutException
+from flowkit.model.plainvalues import plain_values
 from flowkit.ports.materializer import Describer, Visualization
 
 SECONDS = 0.2
@@ -18,6 +20,7 @@ INLINE_TEXT = 64 * 1024
 LARGEST = 1024 * 1024
 """Bytes of one visualization; a larger one is left out."""
 
+_T = TypeVar("_T")
 _NOT_ABOUT_THE_VALUE = (TimeoutException, Interrupted)
 
 
@@ -40,12 +43,19 @@ def draft(describer: Describer, value: Any, *, is_shown: bool = True) -> Draft |
     Returns:
         What is to be written; None when the describer failed.
     """
-    # A value's library, or a user's own materializer, may raise anything here and must not fail
-    # an attempt whose values are stored; nor may its warnings reach the user's log.
+    return quietly(partial(_draft, describer, value, is_shown=is_shown))
+
+
+def quietly(make: Callable[[], _T]) -> _T | None:
+    """Return what was made; None if that failed.
+
+    A value's library, or a materializer of users, may raise anything and must not fail an attempt
+    whose values are stored; nor may its warnings reach the user's log.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _draft(describer, value, is_shown=is_shown)
+            return make()
     except _NOT_ABOUT_THE_VALUE:
         raise
     except Exception:  # noqa: BLE001 - as said above
@@ -54,7 +64,7 @@ def draft(describer: Describer, value: Any, *, is_shown: bool = True) -> Draft |
 
 def _draft(describer: Describer, value: Any, *, is_shown: bool) -> Draft:
     began = perf_counter()
-    summary = plain(describer.describe(value))
+    summary, _ = plain_values(describer.describe(value))
     stored: list[StoredVisualization] = []
     blobs: list[bytes] = []
     left = INLINE_TEXT - len(PreviewRecord(describer.artifact_type, summary).to_bytes())

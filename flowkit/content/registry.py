@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from flowkit.exceptions import ArtifactUnloadable
+from flowkit.exceptions import ArtifactUnloadable, UnpicklableArtifactException
 from flowkit.ports.materializer import (
     Describer,
     Materializer,
@@ -21,7 +21,14 @@ class CustomMaterializers(Protocol):
 
         Args:
             value: What is to be stored.
-            preferred: Classes, or stored names, that were asked for; they go before all others.
+            preferred: Classes, or stored names, that go before all others if they take the value.
+        """
+
+    def required(self, value: Any, classes: Sequence[type]) -> Materializer:
+        """Return the one of these classes that takes the value.
+
+        Raises:
+            UnpicklableArtifactException: None of them does.
         """
 
     def named(self, name: str) -> Materializer | None:
@@ -36,6 +43,8 @@ class Registry:
         special: Qualified type name, such as ``pandas.DataFrame``, to ``module:class`` of the
             materializer for that type and its subclasses; imported when first chosen.
         describers: The same for what describes values; a type may have one without the other.
+        on_request: ``module:class`` of what describes objects that can show themselves; this runs
+            code of theirs, so somebody has to ask for it.
         custom: Those that users define; asked before all others.
         main_module: Importable name of the flow file, which stands for ``__main__`` in the names
             of types. None: no name is changed.
@@ -47,12 +56,14 @@ class Registry:
         *,
         special: Mapping[str, str] | None = None,
         describers: Mapping[str, str] | None = None,
+        on_request: str | None = None,
         custom: CustomMaterializers | None = None,
         main_module: str | None = None,
     ) -> None:
         self._default = default
         self._special = dict(special or {})
         self._describers = dict(describers or {})
+        self._on_request = on_request
         self._custom = custom
         self._main_module = main_module
         self._loaded: dict[str, Any] = {}
@@ -60,6 +71,7 @@ class Registry:
         self._candidates: dict[type, tuple[Materializer, ...]] = {}
         self._describer_of: dict[type, Describer | None] = {}
         self._comparing: dict[type, bool] = {}
+        self._peeking: dict[type, bool] = {}
 
     def choose(self, value: Any, preferred: Sequence[type | str] = ()) -> Materializer:
         """Return the materializer for a value: of the nearest type in the MRO, else the default.
@@ -70,10 +82,11 @@ class Registry:
             value: What is to be stored.
             preferred: As `CustomMaterializers.choose` takes them.
         """
-        if self._custom is not None:
-            custom = self._custom.choose(value, preferred)
-            if custom is not None:
-                return custom
+        custom = None if self._custom is None else self._custom.choose(value, preferred)
+        return self.choose_built_in(value) if custom is None else custom
+
+    def choose_built_in(self, value: Any) -> Materializer:
+        """Return the materializer for a value, leaving out those that users define."""
         kind = type(value)
         candidates = self._candidates.get(kind)
         if candidates is None:
@@ -85,38 +98,49 @@ class Registry:
                 return materializer
         return self._default
 
+    def required(self, value: Any, classes: Sequence[type]) -> Materializer:
+        """Return the one of the classes that users define which takes a value.
+
+        Raises:
+            UnpicklableArtifactException: None of them does.
+        """
+        if self._custom is None:
+            raise UnpicklableArtifactException("there are no materializers of users here")
+        return self._custom.required(value, classes)
+
     def named(self, name: str) -> Materializer:
         """Return the materializer with this stored name.
 
         Raises:
             ArtifactUnloadable: There is none here.
         """
-        if name == self._default.name:
-            return self._default
-        for target in self._special.values():
-            materializer: Materializer = self._load(target)
-            if materializer.name == name:
-                return materializer
-        found = None if self._custom is None else self._custom.named(name)
+        found = self.built_in(name)
+        if found is None and self._custom is not None:
+            found = self._custom.named(name)
         if found is None:
             raise ArtifactUnloadable(f"there is no materializer {name!r} in this environment")
         return found
 
-    def describer(self, value: Any, materializer: Materializer) -> Describer | None:
+    def describer(
+        self, value: Any, materializer: Materializer, *, is_asked: bool = False
+    ) -> Describer | None:
         """Return what describes a value, if anything does.
 
         Args:
             value: The value.
             materializer: What stores it; describes it too if it can.
+            is_asked: Whether objects may be asked to show themselves.
         """
         kind = type(value)
         if kind not in self._describer_of:
             found = (self._describers.get(self.type_name(base)) for base in kind.__mro__)
             target = next((target for target in found if target is not None), None)
             self._describer_of[kind] = None if target is None else self._load(target)
-        describer = self._describer_of[kind]
         if materializer is not self._default and isinstance(materializer, Describer):
             return materializer
+        describer = self._describer_of[kind]
+        if describer is None and is_asked and self._on_request and hasattr(kind, "_repr_html_"):
+            return self._load(self._on_request)  # type: ignore[no-any-return]
         return describer
 
     def compares(self, materializer: Materializer) -> SupportsContentDigest | None:
@@ -126,10 +150,19 @@ class Registry:
             self._comparing[kind] = isinstance(materializer, SupportsContentDigest)
         return materializer if self._comparing[kind] else None  # type: ignore[return-value]
 
-    def peeking(self, name: str) -> SupportsPeek | None:
-        """Return the materializer with this stored name if it can show stored values."""
-        default = self._default
-        return default if name == default.name and isinstance(default, SupportsPeek) else None
+    def peeks(self, materializer: Materializer) -> SupportsPeek | None:
+        """Return the materializer as one that shows stored values, None if it can't."""
+        kind = type(materializer)
+        if kind not in self._peeking:
+            self._peeking[kind] = isinstance(materializer, SupportsPeek)
+        return materializer if self._peeking[kind] else None  # type: ignore[return-value]
+
+    def built_in(self, name: str) -> Materializer | None:
+        """Return the materializer of flowkit's own with this stored name."""
+        if name == self._default.name:
+            return self._default
+        found = map(self._load, self._special.values())
+        return next((materializer for materializer in found if materializer.name == name), None)
 
     def type_name(self, kind: type) -> str:
         """Return a type's qualified name, without the module for built-in types."""

@@ -11,42 +11,52 @@ from flowkit.content.records import RootRecord
 from flowkit.content.registry import Registry
 from flowkit.model.manifest import ArtifactRef
 from flowkit.ports.blobs import BlobStore, Buffer, SupportsMany
-from flowkit.ports.materializer import Payload
+from flowkit.ports.materializer import Materializer, Payload
 
 INLINE_ROOT = 16 * 1024
 """Bytes; a larger root record is a blob of its own."""
 
 _LARGE = 4 * 1024 * 1024  # such a buffer is put alone: the store hashes while it writes
 _PENDING = 64 * 1024 * 1024  # bytes of values that wait for their batch to be written
-_SHOWN_FROM_STORE = frozenset(
-    {"dict", "list", "tuple", "set", "frozenset", "str", "bytes", "bytearray"}
-)
-"""Types whose small values are shown from what is stored; a preview of them would be waste."""
+_SCALARS = frozenset({bool, bytes, complex, float, int, str, type(None)})  # nothing to add to these
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What was asked for about saving, by attribute.
+    """What was asked for about saving values.
 
     Attributes:
-        materializers: Classes or stored names that go before all others, for each value.
-        by_name: The same for one attribute.
-        is_shown: False saves no visualizations, only descriptions; None and True do.
+        materializers: Classes of users that go before all others, for the values of their types.
+        required: Attribute name to the classes of which one has to store it.
+        known: Attribute name to the stored name of what stored it so far, which goes on.
+        is_shown: False saves no visualizations, only descriptions; True also asks objects that
+            can show themselves; None does what costs little.
     """
 
-    materializers: Sequence[type | str] = ()
-    by_name: Mapping[str, Sequence[type | str]] = field(default_factory=dict)
+    materializers: Sequence[type] = ()
+    required: Mapping[str, Sequence[type]] = field(default_factory=dict)
+    known: Mapping[str, str] = field(default_factory=dict)
     is_shown: bool | None = None
 
-    def preferred(self, name: str) -> Sequence[type | str]:
-        """Return what goes before all others for this attribute."""
-        return self.by_name.get(name) or self.materializers
+    def choose(self, registry: Registry, name: str, value: Any) -> Materializer:
+        """Return the materializer for an artifact.
+
+        Raises:
+            UnpicklableArtifactException: None of those that were required takes the value.
+        """
+        if name.startswith("_"):
+            return registry.choose_built_in(value)
+        if name in self.required:
+            return registry.required(value, self.required[name])
+        if name in self.known:
+            return registry.choose(value, (*self.materializers, self.known[name]))
+        return registry.choose(value, self.materializers)
 
 
 AS_USUAL = Choices()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prepared:
     """One value on its way into the store."""
 
@@ -63,17 +73,32 @@ def prepare(registry: Registry, name: str, value: Any, choices: Choices) -> Prep
     Raises:
         UnpicklableArtifactException: It can't be stored.
     """
-    materializer = registry.choose(value, choices.preferred(name))
+    materializer = choices.choose(registry, name, value)
     payload = materializer.dump(value)
-    type_name = registry.type_name(type(value))
+    kind = type(value)
+    type_name = registry.type_name(kind)
+    if kind in _SCALARS and len(payload.inband) <= INLINE_ROOT:
+        return Prepared(materializer.name, type_name, payload)
     comparing = registry.compares(materializer)
     content = None if comparing is None else partial(comparing.content_digest, value, payload)
     preview = None
-    if not name.startswith("_") and not _is_shown_from_store(type_name, payload):
-        describer = registry.describer(value, materializer)
-        if describer is not None:
-            preview = draft(describer, value, is_shown=choices.is_shown is not False)
+    if not name.startswith("_"):
+        preview = _preview(registry, materializer, value, payload, choices)
     return Prepared(materializer.name, type_name, payload, content, preview)
+
+
+def _preview(
+    registry: Registry, materializer: Materializer, value: Any, payload: Payload, choices: Choices
+) -> Draft | None:
+    """Describe a value unless it is small and shows itself: a preview costs a blob, 1 ms."""
+    if not payload.buffers and len(payload.inband) <= INLINE_ROOT:
+        peeking = registry.peeks(materializer)
+        if peeking is not None and peeking.shows(value):
+            return None
+    describer = registry.describer(value, materializer, is_asked=choices.is_shown is True)
+    if describer is None:
+        return None
+    return draft(describer, value, is_shown=choices.is_shown is not False)
 
 
 def prepare_item(registry: Registry, value: Any) -> Prepared:
@@ -140,8 +165,8 @@ class Batch:
         return root, ArtifactRef(
             digest_of(root),
             value.materializer,
-            record.type,
-            record.size,
+            value.type,
+            len(root) + sum(map(len, payload.buffers)),
             root if self._fits(len(root)) else None,
             None if value.content is None else value.content(digests),
             None if preview is None else digest_of(preview.record),
@@ -167,8 +192,3 @@ def put_all(blobs: BlobStore, datas: Sequence[Buffer]) -> list[str]:
     else:
         written = map(blobs.put, small)
     return [digest or next(written) for digest in digests]
-
-
-def _is_shown_from_store(type_name: str, payload: Payload) -> bool:
-    is_small = not payload.buffers and len(payload.inband) <= INLINE_ROOT
-    return is_small and type_name in _SHOWN_FROM_STORE

@@ -1,13 +1,15 @@
 """Values in, values out: artifacts and manifests on top of a blob store."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from flowkit.content.hashing import digest_of
 from flowkit.content.manifests import encode_items, encode_manifest, parse_items, parse_manifest
-from flowkit.content.preview import Preview, default_type, parse_preview
+from flowkit.content.preview import Preview, parse_preview
+from flowkit.content.previewing import quietly
 from flowkit.content.records import RootRecord, parse_record
 from flowkit.content.registry import Registry
 from flowkit.content.saving import (
@@ -24,7 +26,9 @@ from flowkit.exceptions import (
     IntegrityError,
     UnpicklableArtifactException,
 )
+from flowkit.model.artifacttypes import default_type
 from flowkit.model.manifest import ArtifactRef, Manifest, Transition
+from flowkit.model.plainvalues import plain_values
 from flowkit.ports.blobs import BlobStore, Buffer, SupportsMany
 from flowkit.ports.materializer import Payload, Visualization
 
@@ -139,7 +143,7 @@ class ArtifactStore:
             IntegrityError: The blob is no preview.
         """
         if ref.preview is None:
-            return Preview(default_type(ref.type), {}, self._peek(ref))
+            return self._peek(ref)
         record = parse_preview(self._blobs.get(ref.preview))
         shown = [
             Visualization(
@@ -206,8 +210,21 @@ class ArtifactStore:
         found = _get_all(self._blobs, digests)
         return [_parsed(digest, found[digest]) for digest in digests]
 
-    def blobs_of(self, manifest_digest: str) -> set[str]:
-        """Return the digests of all blobs that a manifest needs, itself included."""
+    def blobs_of(
+        self,
+        manifest_digest: str,
+        known: MutableMapping[tuple[str, str | None], set[str]] | None = None,
+    ) -> set[str]:
+        """Return the digests of all blobs that a manifest needs, itself included.
+
+        Args:
+            manifest_digest: Digest of the manifest.
+            known: What single values need, filled and used: manifests share most of them.
+
+        Raises:
+            BlobMissing: A blob that has to be read for that is not in the store.
+            IntegrityError: One is damaged.
+        """
         manifest = self.get_manifest(manifest_digest)
         refs = [*manifest.artifacts.values(), *(frame.item for frame in manifest.frames)]
         needed = {manifest_digest}
@@ -215,13 +232,36 @@ class ArtifactStore:
         if taken is not None and taken.items_blob is not None:
             needed.add(taken.items_blob)
             refs.extend(self.with_items(taken).items or ())
+        known = {} if known is None else known
         for ref in refs:
-            if ref.inline is None:
-                needed.add(ref.digest)
-            needed.update(digest for digest, _ in self._record(ref).buffers)
-            if ref.preview is not None:
-                needed.update(self._blobs_of_preview(ref.preview))
+            key = (ref.digest if ref.inline is None else f"inline {ref.digest}", ref.preview)
+            if key not in known:
+                known[key] = self.blobs_of_value(ref)
+            needed |= known[key]
         return needed
+
+    def blobs_of_value(self, ref: ArtifactRef) -> set[str]:
+        """Return the digests of all blobs that a value needs, and what shows it.
+
+        Raises:
+            BlobMissing: A blob that has to be read for that is not in the store.
+            IntegrityError: One is damaged.
+        """
+        needed = {digest for digest, _ in self._record(ref).buffers}
+        if ref.inline is None:
+            needed.add(ref.digest)
+        if ref.preview is not None:
+            needed |= self._blobs_of_preview(ref.preview)
+        return needed
+
+    def missing(self, digests: Iterable[str]) -> set[str]:
+        """Return those that the store does not have; nothing is read."""
+        asked = set(digests)
+        return asked - self._blobs.exists(asked)
+
+    def delete(self, digests: Iterable[str]) -> None:
+        """Delete blobs; those that are not there are skipped."""
+        self._blobs.delete(digests)
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -233,11 +273,16 @@ class ArtifactStore:
         data = b"" if digest is None else bytes(self._blobs.get(digest))
         return data if kind.startswith("image/") else data.decode("utf-8", "replace")
 
-    def _peek(self, ref: ArtifactRef) -> tuple[Visualization, ...]:
-        peeking = self._registry.peeking(ref.materializer)
+    def _peek(self, ref: ArtifactRef) -> Preview:
+        materializer = self._registry.built_in(ref.materializer)
+        peeking = None if materializer is None else self._registry.peeks(materializer)
         if peeking is None or ref.size > _LARGEST_SHOWN:
-            return ()
-        return tuple(peeking.peek(self.payload(ref), ref.type))
+            return Preview(default_type(ref.type))
+        peeked = quietly(partial(peeking.peek, self.payload(ref), ref.type))
+        if peeked is None:
+            return Preview(default_type(ref.type))
+        shown = tuple(peeked.visualizations)
+        return Preview(default_type(ref.type), plain_values(peeked.summary)[0], shown)
 
     def _record(self, ref: ArtifactRef) -> RootRecord:
         if ref.inline is None:

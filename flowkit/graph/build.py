@@ -13,16 +13,20 @@ from flowkit.graph.sources import Sources
 _KEEPS_TYPE = (NodeType.SPLIT, NodeType.FOREACH, NodeType.SWITCH)
 
 
-def build_graph(flow: FlowDef) -> Graph:
+def build_graph(flow: FlowDef, sources: Sources | None = None) -> Graph:
     """Read the graph of a flow from the source of its steps.
 
     A graph that breaks rules is built as far as possible: ask `flowkit.graph.rules.check` before
     it is used.
 
+    Args:
+        flow: The flow.
+        sources: Kept by the caller, to be used again; new ones when omitted.
+
     Raises:
         DefinitionError: The source of a step is not available.
     """
-    sources = Sources()
+    sources = sources or Sources()
     parsed = {name: parse_step(step, sources) for name, step in flow.steps.items()}
     marked_starts = tuple(name for name, step in flow.steps.items() if step.is_start)
     marked_ends = tuple(name for name, step in flow.steps.items() if step.is_end)

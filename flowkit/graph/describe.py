@@ -92,7 +92,8 @@ def graph_info(flow: FlowDef, graph: Graph) -> dict[str, Any]:
         "parameters": [
             {"name": parameter.name, "type": parameter.type_name}
             for parameter in flow.parameters.values()
-        ],
+        ]
+        + [{"name": config.name, "type": "Config"} for config in flow.configs.values()],
         "constants": [
             {"name": name, "type": type(value).__name__} for name, value in flow.constants.items()
         ],

@@ -7,7 +7,7 @@ from typing import Any
 
 import cloudpickle
 
-from flowkit.materializers.references import main_reference
+from flowkit.materializers.references import reduction
 
 _NOT_THE_SAME = (io.TextIOWrapper, memoryview)
 
@@ -20,7 +20,7 @@ class CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle ha
     Args:
         target: Where the pickle goes.
         callback: Takes out-of-band buffers.
-        main_module: As in `main_reference`; None leaves ``__main__`` to cloudpickle.
+        main_module: As in `reduction`; None leaves ``__main__`` to cloudpickle.
     """
 
     def __init__(
@@ -36,8 +36,5 @@ class CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle ha
         """Refer to the flow file where possible, refuse what would change, else do as usual."""
         if isinstance(value, _NOT_THE_SAME):
             raise TypeError(f"cannot pickle '{type(value).__name__}' object")
-        if self._main_module is not None:
-            reference = main_reference(value, self._main_module)
-            if reference is not None:
-                return reference
-        return super().reducer_override(value)
+        reduced = reduction(value, self._main_module)
+        return super().reducer_override(value) if reduced is NotImplemented else reduced

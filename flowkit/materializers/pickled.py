@@ -6,23 +6,28 @@ functions and classes) that the plain one can't store.
 
 import io
 import pickle
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from flowkit.content.canonical import canonical_digest
 from flowkit.exceptions import (
     ArtifactUnloadable,
     Interrupted,
     TimeoutException,
     UnpicklableArtifactException,
 )
-from flowkit.materializers.references import main_reference
+from flowkit.materializers.parcels import OUT_OF_BAND_FROM, writable
+from flowkit.materializers.references import reduction
 from flowkit.ports.blobs import Buffer
-from flowkit.ports.materializer import Payload
-
-OUT_OF_BAND_FROM = 64 * 1024
-"""Bytes; a smaller buffer stays in the pickle, as a blob of its own would cost more."""
+from flowkit.ports.materializer import Payload, Peeked
 
 _PROTOCOL = 5
+_CONTAINERS = frozenset({dict, list, tuple, set, frozenset})
+_SHOWN = (str, dict, list, tuple, set, frozenset, bytes, bytearray)
+_NUMBERS = frozenset({bool, float, int, type(None)})
+_KEYS = _NUMBERS | {str}
+_LARGEST_COMPARED = 256 * 1024  # bytes of a pickle; the canonical form of a larger one takes long
 _NOT_ABOUT_THE_VALUE = (MemoryError, TimeoutException, Interrupted)
 _CLOUDPICKLE_MAY = (pickle.PicklingError, AttributeError, TypeError)
 _BufferCallback = Callable[[pickle.PickleBuffer], bool]
@@ -59,7 +64,7 @@ class PickleMaterializer:
 
     def load(self, payload: Payload) -> Any:
         """Rebuild the value; its buffers are writable if they were when it was stored."""
-        buffers = [_writable(buffer) for buffer in payload.buffers]
+        buffers = [writable(buffer) for buffer in payload.buffers]
         try:
             return pickle.loads(payload.inband, buffers=buffers)
         except _NOT_ABOUT_THE_VALUE:
@@ -71,6 +76,25 @@ class PickleMaterializer:
         except Exception as error:  # user code runs here and may raise anything
             said = f"{type(error).__name__}: {error}"
             raise ArtifactUnloadable(f"unpickling it failed ({said})") from error
+
+    def content_digest(self, value: Any, payload: Payload, digests: Sequence[str]) -> str | None:  # noqa: ARG002 - the port's signature
+        """Return the canonical digest of containers of plain values; others have none."""
+        if type(value) not in _CONTAINERS or len(payload.inband) > _LARGEST_COMPARED:
+            return None
+        if _has_one_pickle(value):
+            return None
+        return canonical_digest(value)
+
+    def shows(self, value: Any) -> bool:
+        """Tell whether the pickle shows it: texts and containers."""
+        return issubclass(type(value), _SHOWN)
+
+    def peek(self, payload: Payload, type_name: str) -> Peeked:
+        """Show a stored value by what its pickle says, without any code of it."""
+        from flowkit.materializers.inert import read_inert  # noqa: PLC0415 - only to show values
+        from flowkit.materializers.texts import shown  # noqa: PLC0415 - the same
+
+        return Peeked({}, (shown(read_inert(payload), type_name),))
 
     def _dump(self, value: Any) -> Payload:
         try:
@@ -89,9 +113,9 @@ class PickleMaterializer:
         return None
 
     def _plain_pickler(self, target: io.BytesIO, callback: _BufferCallback) -> pickle.Pickler:
-        if self._main_module is None:
+        if self._main_module is None and "torch" not in sys.modules:
             return pickle.Pickler(target, _PROTOCOL, buffer_callback=callback)
-        return _MainPickler(target, callback, self._main_module)
+        return _PlainPickler(target, callback, self._main_module)
 
     def _cloud_pickler(self, target: io.BytesIO, callback: _BufferCallback) -> pickle.Pickler:
         from flowkit.materializers.cloudpickled import CloudPickler  # noqa: PLC0415 - 30 ms
@@ -116,16 +140,24 @@ def _dump_with(
     return Payload(target.getvalue(), tuple(buffers))
 
 
-class _MainPickler(pickle.Pickler):
+def _has_one_pickle(value: Any) -> bool:
+    """Whether equal values have equal pickles: true for flat lists and dicts of numbers.
+
+    Nothing in them can occur twice in a way that a pickle tells from two equal objects.
+    """
+    if type(value) is dict:
+        return _KEYS.issuperset(map(type, value)) and _NUMBERS.issuperset(map(type, value.values()))
+    return type(value) in (list, tuple) and _NUMBERS.issuperset(map(type, value))
+
+
+class _PlainPickler(pickle.Pickler):
     """Pickles what is defined at the top of the flow file under the file's importable name."""
 
-    def __init__(self, target: io.BytesIO, callback: _BufferCallback, main_module: str) -> None:
+    def __init__(
+        self, target: io.BytesIO, callback: _BufferCallback, main_module: str | None
+    ) -> None:
         super().__init__(target, _PROTOCOL, buffer_callback=callback)
         self._main_module = main_module
 
     def reducer_override(self, value: Any) -> Any:
-        return main_reference(value, self._main_module) or NotImplemented
-
-
-def _writable(buffer: Buffer) -> Buffer:
-    return bytearray(buffer) if memoryview(buffer).readonly else buffer
+        return reduction(value, self._main_module)

@@ -1,11 +1,28 @@
-"""How a pickle refers to what the flow file defines, whatever module that file was run as."""
+"""How a pickle refers to what the flow file defines, and other objects with a way of their own."""
 
 import sys
 from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any
 
+_STORAGES = "torch.storage"  # the module of the memory of torch's tensors
 _Reduced = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+def reduction(value: Any, main_module: str | None) -> Any:
+    """Return how to pickle a value; NotImplemented if it has no way of its own here.
+
+    Args:
+        value: What is being pickled.
+        main_module: As in `main_reference`; None leaves ``__main__`` as it is.
+    """
+    if type(value).__module__ == _STORAGES:
+        from flowkit.materializers.tensors import reduce_storage  # noqa: PLC0415 - only for torch
+
+        return reduce_storage(value)
+    if main_module is None:
+        return NotImplemented
+    return main_reference(value, main_module) or NotImplemented
 
 
 def main_reference(value: Any, main_module: str) -> _Reduced | None:

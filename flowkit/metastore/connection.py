@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flowkit.exceptions import FlowkitError, IntegrityError, InternalError, MetadataError
 from flowkit.metastore.database import Params, Row
@@ -58,6 +58,11 @@ class SqliteSession:
         return frozenset(
             row[0] for row in self._connection.execute("SELECT name FROM sqlite_master")
         )
+
+    def ask(self, statement: str) -> Any:
+        """Run a statement of this database only and return the first value that it gives."""
+        row = self._connection.execute(statement).fetchone()
+        return None if row is None else row[0]
 
     def run_script(self, statements: Sequence[str]) -> None:
         """Run the statements of a migration."""

@@ -1,8 +1,10 @@
 """Bringing a SQLite file into being and up to date."""
 
 import os
+import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -56,6 +58,7 @@ def prepare(connection: SqliteConnection, path: Path, timeout: float) -> None:
     connection.pragma("synchronous = FULL")
     connection.pragma("foreign_keys = ON")
     if level is None or level.version < SCHEMA_VERSION:
+        connection.transaction(lambda session: keep_copy(session, path))
         migrate(connection, path, load_migrations())
 
 
@@ -74,15 +77,50 @@ def stored_level(session: SqliteSession, path: Path) -> Level | None:
 
 
 def migrate(connection: SqliteConnection, path: Path, migrations: Sequence[Migration]) -> None:
-    """Bring a store up to date: one transaction per migration, done by whoever comes first."""
+    """Bring a store up to date: one transaction per migration, done by whoever comes first.
+
+    A new store is made in one transaction: others would take the first versions for an old one.
+    """
+    connection.transaction(partial(_create, path=path, migrations=migrations))
     for migration in migrations:
         connection.transaction(partial(_apply, path=path, migration=migration))
+
+
+def _create(session: SqliteSession, path: Path, migrations: Sequence[Migration]) -> None:
+    if stored_level(session, path) is None:
+        for migration in migrations:
+            session.run_script(migration.statements)
 
 
 def _apply(session: SqliteSession, path: Path, migration: Migration) -> None:
     level = stored_level(session, path)
     if level is None or level.version < migration.version:
         session.run_script(migration.statements)
+
+
+def keep_copy(session: SqliteSession, path: Path) -> None:
+    """Leave the database as it is beside the one that is about to be migrated.
+
+    Args:
+        session: A write transaction that has changed nothing yet: it keeps other writers out.
+        path: The database file; the copy has the version of its schema as a suffix.
+    """
+    level = stored_level(session, path)
+    if level is None or level.version >= SCHEMA_VERSION:
+        return
+    copy = path.with_name(f"{path.name}.schema{level.version}")
+    unfinished = copy.with_name(f"{copy.name}.tmp")
+    try:
+        # Somebody who was killed may have left it behind.
+        unfinished.unlink(missing_ok=True)
+        create_file(unfinished)
+        # Over a connection of its own: SQLite copies nothing for one that is about to write.
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(unfinished)) as sink:
+            source.backup(sink)
+        unfinished.replace(copy)
+        _sync_directory(copy.parent)
+    except OSError as error:
+        raise MetadataError(f"can't keep a copy of {path}: {error.strerror}") from error
 
 
 def _use_write_ahead_log(connection: SqliteConnection, path: Path, timeout: float) -> None:

@@ -74,6 +74,11 @@ class RunLock:
         self._path = path
         self._fd = fd
 
+    def sign(self, signature: bytes) -> None:
+        """Write into the file who holds it."""
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, signature, 0)
+
     def give_back(self) -> None:
         """Release the lock; the file stays, as that of a run whose driver is gone."""
         os.close(self._fd)
@@ -122,6 +127,10 @@ class LockDirectory:
             return _is_locked(fd)
         finally:
             os.close(fd)
+
+    def is_alive(self, token: str, holder: Holder, silence: int) -> bool:
+        """Whether the driver of a run lives; see the function of this name."""
+        return is_alive(holder, self.is_held(token), silence)
 
 
 def is_alive(holder: Holder, is_held: bool | None, silence: int) -> bool:

@@ -7,7 +7,9 @@ from dataclasses import replace
 from flowkit.enums import Status
 from flowkit.metastore import rows
 from flowkit.metastore.database import Row, Session, Snapshots
-from flowkit.metastore.lease import LockDirectory, is_alive
+from flowkit.metastore.lease import LockDirectory
+from flowkit.metastore.traces import SqlTraceReader
+from flowkit.metastore.versionreader import SqlVersionReader
 from flowkit.model.records import (
     ArtifactRecord,
     AttemptRecord,
@@ -16,6 +18,8 @@ from flowkit.model.records import (
     StepRecord,
     TaskRecord,
 )
+from flowkit.ports.traces import TraceReader
+from flowkit.ports.versions import VersionReader
 
 _NEWEST = 2**62
 """Above every run key and task id."""
@@ -25,6 +29,8 @@ class SqlReader:
     """The `MetadataReader` of every SQL database."""
 
     def __init__(self, snapshots: Snapshots, locks: LockDirectory) -> None:
+        self.versions: VersionReader = SqlVersionReader(snapshots)
+        self.traces: TraceReader = SqlTraceReader(snapshots)
         self._snapshots = snapshots
         self._locks = locks
 
@@ -44,12 +50,14 @@ class SqlReader:
         wanted = sorted({unicodedata.normalize("NFC", tag) for tag in tags})
         params = {
             "flow": flow,
+            "tag": next(iter(wanted), None),
             "tags": wanted,
             "tag_count": len(wanted),
             "before": _NEWEST if before is None else before,
             "limit": limit,
         }
-        return self._runs("runs" if flow is None else "runs_of_flow", params)
+        name = "tagged_runs" if wanted else "runs"
+        return self._runs(name if flow is None else f"{name}_of_flow", params)
 
     def run(self, flow: str, run_id: str) -> RunRecord | None:
         """Return one run; see `MetadataReader.run`."""
@@ -133,7 +141,5 @@ class SqlReader:
             (row["key"], row["epoch"])
             for row in found
             if row["status"] == Status.RUNNING
-            and not is_alive(
-                rows.holder(row), self._locks.is_held(row["token"]), now() - row["heartbeat"]
-            )
+            and not self._locks.is_alive(row["token"], rows.holder(row), now() - row["heartbeat"])
         }

@@ -65,6 +65,24 @@ def open_reader(
     return SqlReader(snapshots, LockDirectory(path.parent / "locks"))
 
 
+def transactions(
+    path: str | os.PathLike[str], *, busy_timeout: float = BUSY_TIMEOUT, clock: Clock = utc_now
+) -> tuple["SqliteTransactions", LockDirectory]:
+    """Open a store for upkeep, as `open_writer` does, and return it with its lock files."""
+    path = Path(path).absolute()
+    opened = SqliteTransactions(path, busy_timeout=busy_timeout, clock=clock)
+    return opened, LockDirectory(path.parent / "locks")
+
+
+def snapshots(
+    path: str | os.PathLike[str], *, busy_timeout: float = BUSY_TIMEOUT, clock: Clock = utc_now
+) -> tuple["SqliteSnapshots", LockDirectory]:
+    """Open a store for a look at it, as `open_reader` does, and return it with its lock files."""
+    path = Path(path).absolute()
+    opened = SqliteSnapshots(path, busy_timeout=busy_timeout, clock=clock)
+    return opened, LockDirectory(path.parent / "locks")
+
+
 class SqliteTransactions:
     """A SQLite file open for writing: write-ahead log, each commit synced, writers queue up."""
 
@@ -74,7 +92,7 @@ class SqliteTransactions:
         self._path = path
         create_file(path)
         self._connection = SqliteConnection(
-            path, _uri(path, "mode=rw"), busy_timeout=busy_timeout, clock=clock
+            path, file_uri(path, "mode=rw"), busy_timeout=busy_timeout, clock=clock
         )
         try:
             prepare(self._connection, path, busy_timeout)
@@ -135,7 +153,7 @@ class SqliteSnapshots:
         if _size(self._path) == 0:
             return self._empty()
         # Not mode=ro: such a connection would leave -wal and -shm files behind.
-        connection = self._connect(_uri(self._path, "mode=rw"))
+        connection = self._connect(file_uri(self._path, "mode=rw"))
         try:
             connection.pragma("query_only = ON")
             level = connection.snapshot(lambda session: stored_level(session, self._path))
@@ -162,7 +180,7 @@ class SqliteSnapshots:
                 f"can't read the metadata database {self._path}: it was not closed, and its "
                 "directory is read-only; copy the directory to where it can be written"
             )
-        return self._connect(_uri(self._path, "immutable=1"))
+        return self._connect(file_uri(self._path, "immutable=1"))
 
     def _connect(self, uri: str) -> SqliteConnection:
         return SqliteConnection(self._path, uri, busy_timeout=self._busy_timeout, clock=self._clock)
@@ -185,7 +203,8 @@ def _size(path: Path) -> int:
         raise MetadataError(f"can't read {path}: {error.strerror}") from error
 
 
-def _uri(path: Path, query: str) -> str:
+def file_uri(path: Path, query: str) -> str:
+    """Return the URI of a database file for SQLite."""
     text = str(path)
     for character in "%?#":
         text = text.replace(character, f"%{ord(character):02x}")

@@ -7,6 +7,19 @@ FROM schema_version
 ORDER BY version DESC
 LIMIT 1;
 
+-- name: store
+SELECT
+    uuid, created_at,
+    (SELECT count(*) FROM flow) AS flows,
+    (SELECT count(*) FROM run) AS runs,
+    (SELECT count(*) FROM task) AS tasks,
+    (SELECT count(*) FROM attempt) AS attempts,
+    (SELECT count(*) FROM artifact) AS artifacts
+FROM store;
+
+-- name: touch_store
+UPDATE store SET runs = runs;
+
 -- Runs and their lease ------------------------------------------------------------------------
 
 -- name: next_run_of_flow
@@ -19,15 +32,18 @@ INSERT INTO flow (name, created_at, runs) VALUES (:flow, :now, 0)
 ON CONFLICT (name) DO NOTHING;
 
 -- name: next_run_key
-UPDATE store SET runs = runs + 1 RETURNING runs;
+UPDATE store SET runs = runs + 1 RETURNING runs, sweeps;
+
+-- name: run_of_token
+SELECT key, run_id, sweeps_seen FROM run WHERE token = :token;
 
 -- name: insert_run
 INSERT INTO run (
     key, flow, run_id, token, status, user_name, root, created_at, origin_run_id, info,
-    host, boot_id, pid, pid_start, epoch, heartbeat
+    host, boot_id, pid, pid_start, epoch, heartbeat, sweeps_seen
 ) VALUES (
     :run, :flow, :run_id, :token, 'running', :user, :root, :now, :origin_run_id, :info,
-    :host, :boot_id, :pid, :pid_start, 1, :now
+    :host, :boot_id, :pid, :pid_start, 1, :now, :sweeps
 );
 
 -- name: insert_tag
@@ -43,7 +59,10 @@ SELECT tag, is_system FROM tag WHERE run = :run;
 UPDATE run SET heartbeat = heartbeat WHERE flow = :flow AND run_id = :run_id RETURNING key;
 
 -- name: fence
-UPDATE run SET heartbeat = :now WHERE key = :run AND epoch = :epoch AND status = 'running';
+UPDATE run SET heartbeat = :now, sweeps_seen = (SELECT sweeps FROM store)
+WHERE key = :run AND epoch = :epoch AND status = 'running'
+    AND ((SELECT sweeps FROM store) + 1) / 3 <= (sweeps_seen + 2) / 3
+RETURNING sweeps_seen;
 
 -- name: lease
 SELECT flow, run_id, status, host, pid, epoch FROM run WHERE key = :run;
@@ -56,7 +75,7 @@ WHERE flow = :flow AND run_id = :run_id;
 -- name: take_over
 UPDATE run
 SET epoch = epoch + 1, host = :host, boot_id = :boot_id, pid = :pid, pid_start = :pid_start,
-    heartbeat = :now
+    heartbeat = :now, sweeps_seen = :sweeps
 WHERE key = :run AND epoch = :epoch AND heartbeat = :heartbeat AND status = 'running';
 
 -- name: finish_run
@@ -108,7 +127,9 @@ VALUES (:run, :task_id, :attempt, :position, :token, :digest);
 -- name: flows
 SELECT f.name, f.created_at, n.runs, r.run_id AS last_run_id
 FROM flow f
-JOIN (SELECT flow, count(*) AS runs, max(key) AS newest FROM run GROUP BY flow) n ON n.flow = f.name
+JOIN (
+    SELECT flow, count(*) AS runs, max(key) AS newest FROM run WHERE deleted_at IS NULL GROUP BY flow
+) n ON n.flow = f.name
 JOIN run r ON r.key = n.newest
 ORDER BY r.key DESC;
 
@@ -116,9 +137,7 @@ ORDER BY r.key DESC;
 SELECT r.*, g.tag, g.is_system
 FROM (
     SELECT * FROM run
-    WHERE key < :before AND (:tag_count = 0 OR key IN (
-        SELECT run FROM tag WHERE tag IN (:tags) GROUP BY run HAVING count(*) = :tag_count
-    ))
+    WHERE deleted_at IS NULL AND key < :before
     ORDER BY key DESC
     LIMIT :limit
 ) r
@@ -129,10 +148,39 @@ ORDER BY r.key DESC;
 SELECT r.*, g.tag, g.is_system
 FROM (
     SELECT * FROM run
-    WHERE flow = :flow AND key < :before AND (:tag_count = 0 OR key IN (
-        SELECT run FROM tag WHERE tag IN (:tags) GROUP BY run HAVING count(*) = :tag_count
-    ))
+    WHERE flow = :flow AND deleted_at IS NULL AND key < :before
     ORDER BY key DESC
+    LIMIT :limit
+) r
+LEFT JOIN tag g ON g.run = r.key
+ORDER BY r.key DESC;
+
+-- One of the tags leads, so that a page takes no longer than its runs, however many have the tag.
+
+-- name: tagged_runs
+SELECT r.*, g.tag, g.is_system
+FROM (
+    SELECT n.* FROM tag d
+    JOIN run n ON n.key = d.run
+    WHERE d.tag = :tag AND d.run < :before AND n.deleted_at IS NULL AND :tag_count = (
+        SELECT count(*) FROM tag o WHERE o.run = d.run AND o.tag IN (:tags)
+    )
+    ORDER BY d.run DESC
+    LIMIT :limit
+) r
+LEFT JOIN tag g ON g.run = r.key
+ORDER BY r.key DESC;
+
+-- name: tagged_runs_of_flow
+SELECT r.*, g.tag, g.is_system
+FROM (
+    SELECT n.* FROM tag d
+    JOIN run n ON n.key = d.run
+    WHERE n.flow = :flow AND d.tag = :tag AND d.run < :before AND n.deleted_at IS NULL
+        AND :tag_count = (
+            SELECT count(*) FROM tag o WHERE o.run = d.run AND o.tag IN (:tags)
+        )
+    ORDER BY d.run DESC
     LIMIT :limit
 ) r
 LEFT JOIN tag g ON g.run = r.key
@@ -142,7 +190,7 @@ ORDER BY r.key DESC;
 SELECT r.*, g.tag, g.is_system
 FROM run r
 LEFT JOIN tag g ON g.run = r.key
-WHERE r.flow = :flow AND r.run_id = :run_id;
+WHERE r.flow = :flow AND r.run_id = :run_id AND r.deleted_at IS NULL;
 
 -- name: steps
 SELECT step, status, count(*) AS tasks, min(task_id) AS first_id, min(created_at) AS created_at
@@ -187,3 +235,459 @@ JOIN task t ON t.run = r.key
 JOIN artifact a ON a.run = t.run AND a.task_id = t.task_id
 WHERE r.flow = :flow AND r.run_id = :run_id AND t.task_id = :task_id AND a.attempt = :attempt
 ORDER BY a.position;
+
+-- Artifact versions ---------------------------------------------------------------------------
+
+-- name: lock_versions
+UPDATE store SET versions = versions + 0;
+
+-- name: next_version_key
+UPDATE store SET versions = versions + 1 RETURNING versions;
+
+-- name: next_number
+INSERT INTO artifact_name (name, created_at, next) VALUES (:name, :now, 2)
+ON CONFLICT (name) DO UPDATE SET next = artifact_name.next + 1
+RETURNING next - 1 AS number;
+
+-- name: ensure_name
+INSERT INTO artifact_name (name, created_at, next) VALUES (:name, :now, :next)
+ON CONFLICT (name) DO UPDATE SET next = excluded.next WHERE artifact_name.next < excluded.next;
+
+-- name: insert_version
+INSERT INTO artifact_version (
+    key, id, name, version, number, digest, content, preview, materializer, type, size, inline,
+    artifact_type, attribute, code, run, task_id, attempt, user_name, created_at
+) VALUES (
+    :key, :id, :name, :version, :number, :digest, :content, :preview, :materializer, :type, :size,
+    :inline, :artifact_type, :attribute, :code, :run, :task_id, :attempt, :user, :now
+);
+
+-- name: insert_version_tag
+INSERT INTO version_tag (version, tag) VALUES (:version, :tag) ON CONFLICT DO NOTHING;
+
+-- name: delete_version_tag
+DELETE FROM version_tag WHERE version = :version AND tag = :tag;
+
+-- name: insert_version_output
+INSERT INTO version_output (run, task_id, attempt, version, attribute)
+VALUES (:run, :task_id, :attempt, :version, :attribute)
+ON CONFLICT DO NOTHING;
+
+-- name: copy_version_outputs
+INSERT INTO version_output (run, task_id, attempt, version, attribute)
+SELECT n.run, n.task_id, n.attempt, o.version, o.attribute
+FROM attempt n
+JOIN run r ON r.flow = :origin_flow AND r.run_id = :origin_run_id
+JOIN version_output o ON o.run = r.key AND o.task_id = :origin_task_id
+WHERE n.run = :run AND n.task_id = :task_id AND n.attempt = :attempt
+ON CONFLICT DO NOTHING;
+
+-- name: insert_alias_move
+INSERT INTO alias_move (name, alias, position, version, user_name, created_at)
+VALUES (:name, :alias, :position, :version, :user, :now);
+
+-- name: alias_moves
+SELECT m.alias, m.position, v.version, v.id, m.user_name, m.created_at
+FROM alias_move m
+LEFT JOIN artifact_version v ON v.key = m.version
+WHERE m.name = :name
+ORDER BY m.created_at, m.alias, m.position;
+
+-- name: last_alias_move
+SELECT position, version FROM alias_move
+WHERE name = :name AND alias = :alias
+ORDER BY position DESC
+LIMIT 1;
+
+-- name: delete_version
+UPDATE artifact_version SET deleted_at = :now, deleted_by = :user, inline = NULL
+WHERE id = :id AND deleted_at IS NULL;
+
+-- name: last_annotation
+SELECT coalesce(max(position), 0) AS position FROM annotation WHERE subject = :subject;
+
+-- name: insert_annotation
+INSERT INTO annotation (subject, position, name, value, user_name, created_at)
+VALUES (:subject, :position, :name, :value, :user, :now);
+
+-- name: insert_pin
+INSERT INTO run_pin (run, attribute, version, digest, label)
+VALUES (:run, :attribute, (SELECT key FROM artifact_version WHERE id = :version_id), :digest, :label);
+
+-- name: versions_at_attribute
+SELECT v.id
+FROM version_output o JOIN artifact_version v ON v.key = o.version
+WHERE o.run = :run AND o.attribute = :attribute AND v.digest = :digest
+UNION
+SELECT v.id
+FROM run_pin p JOIN artifact_version v ON v.key = p.version
+WHERE p.run = :run AND p.attribute = :attribute AND v.digest = :digest;
+
+-- name: user_of_run
+SELECT user_name FROM run WHERE key = :run;
+
+-- Reading artifact versions -------------------------------------------------------------------
+
+-- name: artifact_names
+SELECT n.name, n.created_at, n.next, count(v.key) AS versions, max(v.key) AS newest
+FROM artifact_name n
+LEFT JOIN artifact_version v ON v.name = n.name AND v.deleted_at IS NULL
+WHERE n.name > :after
+GROUP BY n.name, n.created_at, n.next
+ORDER BY n.name
+LIMIT :limit;
+
+-- name: artifact_named
+SELECT n.name, n.created_at, n.next, count(v.key) AS versions, max(v.key) AS newest
+FROM artifact_name n
+LEFT JOIN artifact_version v ON v.name = n.name AND v.deleted_at IS NULL
+WHERE n.name = :name
+GROUP BY n.name, n.created_at, n.next;
+
+-- name: version_texts
+SELECT key, version FROM artifact_version WHERE key IN (:keys);
+
+-- name: versions
+SELECT * FROM known_version
+WHERE key < :before
+    AND (:version = '' OR version = :version)
+    AND (:artifact_type = '' OR artifact_type = :artifact_type)
+    AND (:with_deleted = 1 OR deleted_at IS NULL)
+    AND (:tag_count = 0 OR key IN (
+        SELECT version FROM version_tag WHERE tag IN (:tags)
+        GROUP BY version HAVING count(*) = :tag_count
+    ))
+ORDER BY key DESC
+LIMIT :limit;
+
+-- name: versions_of_name
+SELECT * FROM known_version
+WHERE name = :name AND key < :before
+    AND (:version = '' OR version = :version)
+    AND (:artifact_type = '' OR artifact_type = :artifact_type)
+    AND (:with_deleted = 1 OR deleted_at IS NULL)
+    AND (:tag_count = 0 OR key IN (
+        SELECT version FROM version_tag WHERE tag IN (:tags)
+        GROUP BY version HAVING count(*) = :tag_count
+    ))
+ORDER BY key DESC
+LIMIT :limit;
+
+-- name: version_named
+SELECT * FROM known_version WHERE name = :name AND version = :version;
+
+-- name: version_highest
+SELECT * FROM known_version
+WHERE name = :name AND number IS NOT NULL AND deleted_at IS NULL
+ORDER BY number DESC
+LIMIT 1;
+
+-- name: version_at_alias
+SELECT k.* FROM alias a JOIN known_version k ON k.key = a.version
+WHERE a.name = :name AND a.alias = :alias;
+
+-- name: versions_with_prefix
+SELECT * FROM known_version WHERE id >= :prefix AND id < :end ORDER BY id LIMIT :limit;
+
+-- name: outputs_of_run
+SELECT o.task_id AS by_task, o.attempt AS by_attempt, o.attribute AS by_attribute, k.*
+FROM run r
+JOIN version_output o ON o.run = r.key
+JOIN known_version k ON k.key = o.version
+WHERE r.flow = :flow AND r.run_id = :run_id
+ORDER BY k.key;
+
+-- name: tags_of_versions
+SELECT version, tag FROM version_tag WHERE version IN (:keys) ORDER BY tag;
+
+-- name: aliases_of_versions
+SELECT version, alias FROM alias WHERE version IN (:keys) ORDER BY alias;
+
+-- name: annotations_of
+SELECT subject, position, name, value, user_name, created_at
+FROM annotation
+WHERE subject IN (:subjects)
+ORDER BY subject, position;
+
+-- name: pins
+SELECT p.attribute, p.digest, p.label, v.id AS version_id
+FROM run r
+JOIN run_pin p ON p.run = r.key
+LEFT JOIN artifact_version v ON v.key = p.version
+WHERE r.flow = :flow AND r.run_id = :run_id
+ORDER BY p.attribute;
+
+-- name: pinned_by
+SELECT r.flow, r.run_id, p.attribute
+FROM artifact_version v
+JOIN run_pin p ON p.version = v.key
+JOIN run r ON r.key = p.run
+WHERE v.id = :id
+ORDER BY r.key;
+
+-- Lineage -------------------------------------------------------------------------------------
+
+-- name: places_of_version
+SELECT DISTINCT o.run, o.attribute
+FROM artifact_version v JOIN version_output o ON o.version = v.key
+WHERE v.id = :id
+UNION
+SELECT DISTINCT p.run, p.attribute
+FROM artifact_version v JOIN run_pin p ON p.version = v.key
+WHERE v.id = :id;
+
+-- name: readers_in_runs
+SELECT r.flow, r.run_id, t.step, d.run, d.task_id, d.attempt, d.token
+FROM read d
+JOIN run r ON r.key = d.run
+JOIN task t ON t.run = d.run AND t.task_id = d.task_id
+WHERE d.digest = :digest AND d.run IN (:keys)
+ORDER BY d.run, d.task_id, d.attempt, d.position;
+
+-- name: readers_by_token
+SELECT r.flow, r.run_id, t.step, d.run, d.task_id, d.attempt, d.token
+FROM read d
+JOIN run r ON r.key = d.run
+JOIN task t ON t.run = d.run AND t.task_id = d.task_id
+WHERE d.digest = :digest AND d.token = :token
+ORDER BY d.run, d.task_id, d.attempt, d.position;
+
+-- name: attempts_from_origins
+SELECT r.flow, r.run_id, t.step, a.run, a.task_id, a.attempt, a.origin
+FROM attempt a
+JOIN run r ON r.key = a.run
+JOIN task t ON t.run = a.run AND t.task_id = a.task_id
+WHERE a.origin IN (:origins)
+ORDER BY a.run, a.task_id, a.attempt;
+
+-- name: reads
+SELECT d.token, d.digest
+FROM run r
+JOIN read d ON d.run = r.key
+WHERE r.flow = :flow AND r.run_id = :run_id AND d.task_id = :task_id AND d.attempt = :attempt
+ORDER BY d.position;
+
+-- name: writers_in_run
+SELECT r.flow, r.run_id, t.step, w.*
+FROM run r
+JOIN artifact w ON w.run = r.key
+JOIN task t ON t.run = w.run AND t.task_id = w.task_id
+WHERE r.flow = :flow AND r.run_id = :run_id AND w.name = :name AND w.digest = :digest
+ORDER BY w.task_id, w.attempt;
+
+-- Garbage collection --------------------------------------------------------------------------
+
+-- name: lock_sweeps
+UPDATE store SET sweeps = sweeps RETURNING sweeps;
+
+-- name: set_sweeps
+UPDATE store SET sweeps = :sweeps;
+
+-- name: counters
+SELECT runs, versions, sweeps FROM store;
+
+-- name: run_roots
+SELECT key, flow, run_id, root FROM run
+WHERE deleted_at IS NULL AND (key > :after OR key IN (:keys))
+ORDER BY key;
+
+-- name: manifest_roots
+SELECT DISTINCT run, manifest FROM attempt
+WHERE manifest IS NOT NULL AND (run > :after OR run IN (:keys));
+
+-- name: version_roots
+SELECT key, name, version, digest, content, preview, materializer, type, size, inline
+FROM artifact_version
+WHERE deleted_at IS NULL AND key > :after
+ORDER BY key;
+
+-- name: running_runs
+SELECT key, flow, run_id, token, created_at, host, boot_id, pid, pid_start, heartbeat, sweeps_seen
+FROM run
+WHERE status = 'running'
+ORDER BY key;
+
+-- name: insert_blob_pin
+INSERT INTO blob_pin (digest, run) VALUES (:digest, :run) ON CONFLICT DO NOTHING;
+
+-- name: blob_pins
+SELECT DISTINCT digest FROM blob_pin WHERE run IN (:keys);
+
+-- name: drop_blob_pins
+DELETE FROM blob_pin WHERE run NOT IN (SELECT key FROM run WHERE status = 'running');
+
+-- name: insert_tombstone
+INSERT INTO tombstone (digest, created_at) VALUES (:digest, :now) ON CONFLICT DO NOTHING;
+
+-- name: tombstones
+SELECT digest FROM tombstone ORDER BY digest;
+
+-- name: delete_tombstone
+DELETE FROM tombstone WHERE digest = :digest;
+
+-- name: collector
+SELECT token, host, boot_id, pid, pid_start, started_at, heartbeat FROM collector;
+
+-- name: delete_collector
+DELETE FROM collector WHERE token = :token;
+
+-- name: insert_collector
+INSERT INTO collector (one, token, host, boot_id, pid, pid_start, started_at, heartbeat)
+VALUES (1, :token, :host, :boot_id, :pid, :pid_start, :now, :now)
+ON CONFLICT DO NOTHING;
+
+-- name: collector_sign
+UPDATE collector SET heartbeat = :now WHERE token = :token;
+
+-- Deleting runs -------------------------------------------------------------------------------
+
+-- name: run_to_delete
+SELECT key, flow, run_id, token, status, host, boot_id, pid, pid_start, heartbeat
+FROM run
+WHERE flow = :flow AND run_id = :run_id AND deleted_at IS NULL;
+
+-- name: versions_from_run
+SELECT name, version FROM artifact_version WHERE run = :run AND deleted_at IS NULL ORDER BY key;
+
+-- name: aliases_from_run
+SELECT a.name, a.alias
+FROM artifact_version v JOIN alias a ON a.version = v.key
+WHERE v.run = :run
+ORDER BY a.name, a.alias;
+
+-- name: resumed_by
+SELECT key, flow, run_id, status, token, host, boot_id, pid, pid_start, heartbeat
+FROM run
+WHERE flow = :flow AND origin_run_id = :run_id AND deleted_at IS NULL
+ORDER BY key;
+
+-- name: sources_in_run
+SELECT count(*) AS found FROM artifact_version WHERE run = :run;
+
+-- name: delete_reads
+DELETE FROM read WHERE run = :run;
+
+-- name: delete_artifacts
+DELETE FROM artifact WHERE run = :run;
+
+-- name: delete_version_outputs
+DELETE FROM version_output WHERE run = :run;
+
+-- name: delete_attempts
+DELETE FROM attempt WHERE run = :run AND NOT EXISTS (
+    SELECT 1 FROM artifact_version v
+    WHERE v.run = attempt.run AND v.task_id = attempt.task_id AND v.attempt = attempt.attempt
+);
+
+-- name: empty_attempts
+UPDATE attempt SET manifest = NULL, error = NULL WHERE run = :run;
+
+-- name: delete_task_inputs
+DELETE FROM task_input WHERE run = :run;
+
+-- name: delete_tasks
+DELETE FROM task WHERE run = :run AND NOT EXISTS (
+    SELECT 1 FROM attempt a WHERE a.run = task.run AND a.task_id = task.task_id
+);
+
+-- name: delete_tags
+DELETE FROM tag WHERE run = :run;
+
+-- name: delete_run_pins
+DELETE FROM run_pin WHERE run = :run;
+
+-- name: delete_blob_pins
+DELETE FROM blob_pin WHERE run = :run;
+
+-- name: delete_annotations
+DELETE FROM annotation WHERE subject = :subject OR (subject > :first AND subject < :end);
+
+-- name: delete_run
+DELETE FROM run WHERE key = :run;
+
+-- name: mark_run_deleted
+UPDATE run SET deleted_at = :now, deleted_by = :user WHERE key = :run;
+
+-- Traces of results that may be reused ----------------------------------------------------------
+
+-- name: insert_trace_base
+INSERT INTO trace_base (base, flow, step, parts) VALUES (:base, :flow, :step, :parts)
+ON CONFLICT (base) DO NOTHING;
+
+-- name: insert_trace_shape
+INSERT INTO trace_shape (base, shape, tokens, created_at) VALUES (:base, :shape, :tokens, :now)
+ON CONFLICT (base, shape) DO UPDATE SET created_at = :now;
+
+-- name: insert_trace
+INSERT INTO trace (key, base, shape, reads, changes, manifest, origin, hazards, created_at)
+VALUES (:key, :base, :shape, :reads, :changes, :manifest, :origin, :hazards, :now)
+ON CONFLICT (key) DO UPDATE SET
+    changes = excluded.changes, manifest = excluded.manifest, origin = excluded.origin,
+    hazards = excluded.hazards, created_at = excluded.created_at;
+
+-- name: trace_shapes
+SELECT tokens FROM trace_shape WHERE base = :base ORDER BY created_at DESC LIMIT :limit;
+
+-- name: trace_with_key
+SELECT t.*, s.tokens, b.flow, b.step, b.parts
+FROM trace t
+JOIN trace_shape s ON s.base = t.base AND s.shape = t.shape
+JOIN trace_base b ON b.base = t.base
+WHERE t.key IN (:keys)
+ORDER BY t.created_at DESC;
+
+-- name: trace_of_task
+SELECT t.*, s.tokens, b.flow, b.step, b.parts
+FROM trace t
+JOIN trace_shape s ON s.base = t.base AND s.shape = t.shape
+JOIN trace_base b ON b.base = t.base
+WHERE t.origin = :origin
+ORDER BY t.created_at DESC;
+
+-- name: traces
+SELECT t.*, s.tokens, b.flow, b.step, b.parts
+FROM trace t
+JOIN trace_shape s ON s.base = t.base AND s.shape = t.shape
+JOIN trace_base b ON b.base = t.base
+ORDER BY t.created_at DESC, t.key
+LIMIT :limit;
+
+-- name: traces_of_flow
+SELECT t.*, s.tokens, b.flow, b.step, b.parts
+FROM trace t
+JOIN trace_shape s ON s.base = t.base AND s.shape = t.shape
+JOIN trace_base b ON b.base = t.base
+WHERE b.flow = :flow
+ORDER BY t.created_at DESC, t.key
+LIMIT :limit;
+
+-- name: traces_of_step
+SELECT t.*, s.tokens, b.flow, b.step, b.parts
+FROM trace t
+JOIN trace_shape s ON s.base = t.base AND s.shape = t.shape
+JOIN trace_base b ON b.base = t.base
+WHERE b.flow = :flow AND b.step = :step
+ORDER BY t.created_at DESC, t.key
+LIMIT :limit;
+
+-- name: delete_traces_of_flow
+DELETE FROM trace WHERE base IN (SELECT base FROM trace_base WHERE flow = :flow);
+
+-- name: delete_trace_shapes_of_flow
+DELETE FROM trace_shape WHERE base IN (SELECT base FROM trace_base WHERE flow = :flow);
+
+-- name: delete_trace_bases_of_flow
+DELETE FROM trace_base WHERE flow = :flow;
+
+-- name: delete_traces_of_step
+DELETE FROM trace WHERE base IN (
+    SELECT base FROM trace_base WHERE flow = :flow AND step = :step
+);
+
+-- name: delete_trace_shapes_of_step
+DELETE FROM trace_shape WHERE base IN (
+    SELECT base FROM trace_base WHERE flow = :flow AND step = :step
+);
+
+-- name: delete_trace_bases_of_step
+DELETE FROM trace_base WHERE flow = :flow AND step = :step;

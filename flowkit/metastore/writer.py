@@ -15,10 +15,16 @@ from flowkit.exceptions import (
 )
 from flowkit.metastore import rows
 from flowkit.metastore.database import Row, Session, Transactions
-from flowkit.metastore.lease import LockDirectory, RunLock, is_alive, this_process
+from flowkit.metastore.lease import LockDirectory, RunLock, this_process
+from flowkit.metastore.sweeping import SqlSweepGuard
+from flowkit.metastore.traces import SqlTraceWriter, insert_traces
+from flowkit.metastore.versions import SqlVersionWriter, commit_outcomes, insert_pins
 from flowkit.model.pathspec import check_tag
 from flowkit.model.records import AttemptOutcome, NewRun, NewTask, RunLease
 from flowkit.model.tasks import AttemptError
+from flowkit.ports.sweeping import SweepGuard
+from flowkit.ports.traces import TraceWriter
+from flowkit.ports.versions import VersionWriter
 
 MAX_USER_TAGS = 50
 _CANCELLED = AttemptError(Cause.CANCELLED, "the run ended while the attempt ran", is_charged=False)
@@ -28,6 +34,9 @@ class SqlWriter:
     """The `MetadataWriter` of every SQL database; holds the locks of the runs it drives."""
 
     def __init__(self, transactions: Transactions, locks: LockDirectory) -> None:
+        self.versions: VersionWriter = SqlVersionWriter(transactions)
+        self.traces: TraceWriter = SqlTraceWriter(transactions)
+        self.sweeping: SweepGuard = SqlSweepGuard(transactions, locks)
         self._transactions = transactions
         self._locks = locks
         self._held: dict[str, RunLock] = {}
@@ -58,35 +67,39 @@ class SqlWriter:
         if lock is None:
             raise _is_driven(flow, run_id, row)
         try:
-            self._transactions.write(lambda session: _take_over(session, flow, run_id, row))
+            sweeps = self._transactions.write(
+                lambda session: _take_over(session, flow, run_id, row)
+            )
         except BaseException:
             lock.give_back()
             raise
         self._held[row["token"]] = lock
-        return RunLease(flow, run_id, row["key"], row["token"], row["epoch"] + 1)
+        return RunLease(flow, run_id, row["key"], row["token"], row["epoch"] + 1, sweeps)
 
     def record(
         self, lease: RunLease, ended: Sequence[AttemptOutcome], started: Sequence[NewTask]
-    ) -> None:
+    ) -> int:
         """Register started attempts, commit ended ones; see `MetadataWriter.record`."""
 
-        def work(session: Session) -> None:
-            if not _fence(session, lease):
+        def work(session: Session) -> int:
+            sweeps = _fence(session, lease)
+            if sweeps is None:
                 raise InternalError(f"run '{lease.flow}/{lease.run_id}' has already ended")
             _start(session, lease, started)
             _end(session, lease, ended)
+            return sweeps
 
-        self._transactions.write(work)
+        return self._transactions.write(work)
 
-    def heartbeat(self, lease: RunLease) -> None:
+    def heartbeat(self, lease: RunLease) -> int | None:
         """Say that the driver is alive; see `MetadataWriter.heartbeat`."""
-        self._transactions.write(lambda session: _fence(session, lease))
+        return self._transactions.write(lambda session: _fence(session, lease))
 
     def finish_run(self, lease: RunLease, status: Status) -> None:
         """Put the run into a terminal state; see `MetadataWriter.finish_run`."""
 
         def work(session: Session) -> None:
-            if not _fence(session, lease):
+            if _fence(session, lease) is None:
                 return
             facts = {"run": lease.key, "epoch": lease.epoch, "now": session.now()}
             error = rows.error_to_json(_CANCELLED)
@@ -128,7 +141,7 @@ class SqlWriter:
         if Status(row["status"]).is_terminal:
             raise ConflictError(f"run '{flow}/{run_id}' has already ended: it is {row['status']}")
         silence = session.now() - row["heartbeat"]
-        if is_alive(rows.holder(row), self._locks.is_held(row["token"]), silence):
+        if self._locks.is_alive(row["token"], rows.holder(row), silence):
             raise _is_driven(flow, run_id, row)
         return row
 
@@ -136,11 +149,17 @@ class SqlWriter:
 def _create(
     session: Session, new: NewRun, token: str, info: str, tags: Sequence[tuple[str, int]]
 ) -> RunLease:
+    written = session.query("run_of_token", {"token": token})
+    if written:
+        # The connection broke after an earlier try had been committed.
+        row = written[0]
+        return RunLease(new.flow, row["run_id"], row["key"], token, 1, row["sweeps_seen"])
     now = session.now()
     run_id = _chosen_id(session, new, now) or _next_id(session, new.flow, now)
-    key = session.query("next_run_key", {})[0]["runs"]
+    counters = session.query("next_run_key", {})[0]
+    key, sweeps = counters["runs"], counters["sweeps"]
     here = this_process()
-    row = {
+    facts = {
         "run": key,
         "flow": new.flow,
         "run_id": run_id,
@@ -154,12 +173,14 @@ def _create(
         "boot_id": here.boot_id,
         "pid": here.pid,
         "pid_start": here.pid_start,
+        "sweeps": sweeps,
     }
-    session.execute("insert_run", row)
+    session.execute("insert_run", facts)
     session.execute_many(
         "insert_tag", [{"run": key, "tag": tag, "is_system": system} for tag, system in tags]
     )
-    return RunLease(new.flow, run_id, key, token, epoch=1)
+    insert_pins(session, key, new.pins)
+    return RunLease(new.flow, run_id, key, token, 1, sweeps)
 
 
 def _next_id(session: Session, flow: str, now: int) -> str:
@@ -183,9 +204,11 @@ def _tag_rows(new: NewRun) -> list[tuple[str, int]]:
     return [(tag, 1) for tag in new.system_tags] + [(tag, 0) for tag in user]
 
 
-def _take_over(session: Session, flow: str, run_id: str, row: Row) -> None:
+def _take_over(session: Session, flow: str, run_id: str, row: Row) -> int:
     here = this_process()
+    sweeps: int = session.query("counters", {})[0]["sweeps"]
     facts = {
+        "sweeps": sweeps,
         "run": row["key"],
         "epoch": row["epoch"],
         "heartbeat": row["heartbeat"],
@@ -195,8 +218,13 @@ def _take_over(session: Session, flow: str, run_id: str, row: Row) -> None:
         "pid": here.pid,
         "pid_start": here.pid_start,
     }
-    if not session.execute("take_over", facts):
+    if session.execute("take_over", facts):
+        return sweeps
+    # It may have been us: the connection broke after an earlier try had been committed.
+    after = session.query("lease_of", {"flow": flow, "run_id": run_id})
+    if not after or after[0]["epoch"] != row["epoch"] + 1 or rows.holder(after[0]) != here:
         raise ConflictError(f"run '{flow}/{run_id}' was taken over by somebody else meanwhile")
+    return sweeps
 
 
 def _is_driven(flow: str, run_id: str, row: Row) -> ConflictError:
@@ -206,25 +234,33 @@ def _is_driven(flow: str, run_id: str, row: Row) -> ConflictError:
     )
 
 
-def _fence(session: Session, lease: RunLease) -> bool:
-    """Return whether the run can be written: True, or False when it has ended under this lease.
+def _fence(session: Session, lease: RunLease) -> int | None:
+    """Return the store's counter of garbage collections; None when the run has ended.
 
     The first statement of every write under a lease: it also locks the run's row until the
-    transaction ends, so that nobody takes the run over meanwhile.
+    transaction ends, so that nobody takes the run over meanwhile, and acknowledges what a
+    collection has announced.
 
     Raises:
-        FencedError: The run has a newer epoch, or is gone.
+        FencedError: The run has a newer epoch, or is gone, or garbage was collected without it.
     """
     facts = {"run": lease.key, "epoch": lease.epoch, "now": session.now()}
-    if session.execute("fence", facts):
-        return True
+    fenced = session.query("fence", facts)
+    if fenced:
+        sweeps: int = fenced[0]["sweeps_seen"]
+        return sweeps
     name = f"run '{lease.flow}/{lease.run_id}'"
     found = session.query("lease", {"run": lease.key})
     if not found:
         raise FencedError(f"{name} was deleted")
     if found[0]["epoch"] != lease.epoch:
         raise FencedError(f"{name} was taken over by {found[0]['host']}, process {found[0]['pid']}")
-    return False
+    if not Status(found[0]["status"]).is_terminal:
+        raise FencedError(
+            f"{name} was silent for so long that it was taken for dead, and blobs that it may "
+            "need were deleted meanwhile: resume it"
+        )
+    return None
 
 
 def _end(session: Session, lease: RunLease, ended: Sequence[AttemptOutcome]) -> None:
@@ -233,6 +269,8 @@ def _end(session: Session, lease: RunLease, ended: Sequence[AttemptOutcome]) -> 
     session.execute_many("insert_artifact", written)
     reads = chain.from_iterable(rows.read_rows(lease.key, outcome) for outcome in new)
     session.execute_many("insert_read", reads)
+    commit_outcomes(session, lease, new)
+    insert_traces(session, new)
 
 
 def _end_one(session: Session, lease: RunLease, outcome: AttemptOutcome) -> bool:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from flowkit.enums import Status
 from flowkit.model.manifest import ArtifactRef, Read
 from flowkit.model.tasks import AttemptError, Frame
+from flowkit.model.traces import Trace
+from flowkit.model.versions import Annotation, Pin, Publication
 
 SPIN_TAG = "spin"
 """The system tag of runs that are no whole run of their flow; never anybody's latest run."""
@@ -24,6 +26,7 @@ class NewRun:
         origin_run_id: The run that this one resumes; None otherwise.
         info: Facts as JSON values: flow file, command, versions, start and end step, ...
         run_id: Its id, when the user chose one; None takes the next number.
+        pins: What its external artifacts stand for.
     """
 
     flow: str
@@ -34,6 +37,7 @@ class NewRun:
     origin_run_id: str | None = None
     info: Mapping[str, object] = field(default_factory=dict)
     run_id: str | None = None
+    pins: Sequence[Pin] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class RunLease:
     """The right to write to one run, returned by ``create_run`` or ``take_over``.
 
     ``key`` is the run's row; ``token`` a random hexadecimal name, safe in paths (log file, lock
-    file); every write with an old ``epoch`` is refused.
+    file); every write with an old ``epoch`` is refused. ``sweeps`` is the store's counter of
+    garbage collections when the lease was given.
     """
 
     flow: str
@@ -49,6 +54,7 @@ class RunLease:
     key: int
     token: str
     epoch: int
+    sweeps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +122,8 @@ class AttemptOutcome:
     """The end of one attempt, to be committed.
 
     ``written`` and ``reads`` become rows. ``log_start`` and ``log_end`` bound the part of the
-    run's log file that holds this attempt's lines.
+    run's log file that holds this attempt's lines. ``publishes`` become versions, only when the
+    attempt succeeded; ``annotations`` are kept in any case.
     """
 
     task_id: int
@@ -132,6 +139,10 @@ class AttemptOutcome:
     log_start: int
     log_end: int
     origin: str | None = None
+    publishes: tuple[Publication, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
+    trace: Trace | None = None
+    """What makes the result reusable; kept with the attempt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from flowkit.enums import Cause, Status
 from flowkit.model.manifest import ArtifactRef, Frame, Read, Transition
+from flowkit.model.traces import Observation
+from flowkit.model.versions import Annotation, Publication
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class TaskSpec:
         max_attempts: How many attempts the user's policy allows in total.
         fallback: Whether the body is replaced by ``@catch``'s handler since the process died.
         gang: Rank and size when the task is one of a gang (``num_parallel``).
+        is_watched: Whether what the step looks at is noted, as its result may be reused.
     """
 
     flow: str
@@ -48,6 +51,7 @@ class TaskSpec:
     max_attempts: int = 1
     fallback: "AttemptError | None" = None
     gang: "Gang | None" = None
+    is_watched: bool = False
 
     @property
     def step(self) -> str:
@@ -125,6 +129,9 @@ class TaskResult:
         written: The artifacts this attempt assigned, without their inline bytes.
         reads: What the attempt read from its inputs.
         origin: Pathspec of the task this result was taken from (resume, cache); None if it ran.
+        publishes: What shall become versions of named artifacts.
+        annotations: Metadata that the attempt has logged.
+        observation: What a watched attempt did beside that; None for others.
     """
 
     spec: TaskSpec
@@ -135,6 +142,9 @@ class TaskResult:
     written: Mapping[str, ArtifactRef] = field(default_factory=dict)
     reads: tuple[Read, ...] = ()
     origin: str | None = None
+    publishes: tuple[Publication, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
+    observation: Observation | None = None
 
 
 __all__ = ["AttemptError", "Frame", "Gang", "Needs", "TaskKey", "TaskResult", "TaskSpec"]

@@ -54,3 +54,33 @@ class SupportsMany(Protocol):
 
     def get_many(self, digests: Sequence[str]) -> Mapping[str, memoryview]:
         """Return each, as `BlobStore.get` does; the first error is raised."""
+
+
+@runtime_checkable
+class SupportsPrepare(Protocol):
+    """A store whose first use in a process costs something that forked processes can share."""
+
+    def prepare(self) -> None:
+        """Load and make what can be inherited over a fork; no thread, no connection."""
+
+
+@runtime_checkable
+class SupportsAges(Protocol):
+    """A store that knows when its blobs were written."""
+
+    def written(self) -> Iterator[tuple[str, int, int]]:
+        """Yield digest, stored size and the time of writing (UTC microseconds) of every blob.
+
+        The time counts from when the blob was last written, not from when it was asked to be.
+        """
+
+
+@runtime_checkable
+class SupportsLeftovers(Protocol):
+    """A store in which killed writers leave something behind."""
+
+    def leftovers(self, before: int) -> Iterator[tuple[str, int]]:
+        """Yield name and size of what was left before a time (UTC microseconds) by the dead."""
+
+    def remove_leftovers(self, before: int) -> None:
+        """Delete them."""

@@ -16,6 +16,9 @@ from flowkit.model.records import (
     StepRecord,
     TaskRecord,
 )
+from flowkit.ports.sweeping import SweepGuard
+from flowkit.ports.traces import TraceReader, TraceWriter
+from flowkit.ports.versions import VersionReader, VersionWriter
 
 
 class MetadataWriter(Protocol):
@@ -25,6 +28,13 @@ class MetadataWriter(Protocol):
     than the lease's, and never changes a terminal state. ``MetadataError`` means that nothing
     was written.
     """
+
+    versions: VersionWriter
+    """Writes versions of artifacts outside of runs, over the same connection."""
+    traces: TraceWriter
+    """Forgets traces of results, over the same connection."""
+    sweeping: SweepGuard
+    """Keeps blobs from garbage collection, over the same connection."""
 
     def create_run(self, new: NewRun) -> RunLease:
         """Create a run in state RUNNING and return the lease on it.
@@ -50,18 +60,28 @@ class MetadataWriter(Protocol):
 
     def record(
         self, lease: RunLease, ended: Sequence[AttemptOutcome], started: Sequence[NewTask]
-    ) -> None:
+    ) -> int:
         """Register attempts about to start, then commit those that have ended: the commit point.
 
         An attempt may be in both: one whose result was reused instead of running it.
-        All or nothing. Repeating a call whose outcome was unknown changes nothing.
+        All or nothing. Repeating a call whose outcome was unknown changes nothing. What succeeded
+        attempts publish becomes versions in the same transaction, as `VersionWriter.publish`
+        says; an attempt that took over a result is linked to the versions of that one.
+
+        Returns:
+            The store's counter of garbage collections, which the driver has acknowledged now.
 
         Raises:
             InternalError: An attempt ended that was never started, or the run has ended.
+            VersionExistsError: A version to be published exists with other content.
         """
 
-    def heartbeat(self, lease: RunLease) -> None:
-        """Say that the driver is alive, by the database's clock."""
+    def heartbeat(self, lease: RunLease) -> int | None:
+        """Say that the driver is alive, by the database's clock.
+
+        Returns:
+            As `record` does; None when the run has ended under this lease.
+        """
 
     def finish_run(self, lease: RunLease, status: Status) -> None:
         """Put the run into a terminal state and give the lease back.
@@ -92,6 +112,11 @@ class MetadataReader(Protocol):
     A RUNNING run whose driver is dead is reported as CRASHED, at once on the driver's own host.
     Unknown objects give None or an empty sequence; nothing raises `NotFoundError` here.
     """
+
+    versions: VersionReader
+    """Reads versions of artifacts, over the same connection."""
+    traces: TraceReader
+    """Finds traces of results, over the same connection."""
 
     def flows(self) -> Sequence[FlowRecord]:
         """Return every flow that has a run, the one with the newest run first."""

@@ -11,6 +11,7 @@ from flowkit.graph.graph import Graph, NodeType
 from flowkit.model.manifest import Frame, Manifest
 from flowkit.model.records import TaskRecord
 from flowkit.model.tasks import TaskResult, TaskSpec
+from flowkit.model.traces import Trace
 from flowkit.ports.metadata import MetadataReader
 
 PAGE = 1000
@@ -24,6 +25,9 @@ class ResultCache(Protocol):
     def find(self, spec: TaskSpec) -> TaskResult | None:
         """Return a result with status CACHED that is as good as running the spec, or None."""
 
+    def trace(self, result: TaskResult) -> Trace | None:
+        """Return what makes the result of a watched attempt reusable; None when nothing does."""
+
 
 class NoReuse:
     """Never has a result: every task is run."""
@@ -32,12 +36,16 @@ class NoReuse:
         """Return None."""
         return None
 
+    def trace(self, result: TaskResult) -> Trace | None:  # noqa: ARG002
+        """Return None."""
+        return None
+
 
 class OriginRun:
     """Answers from the tasks that succeeded in the run that is resumed.
 
     A task is reused when its counterpart succeeded, its step is not to be run again, everything
-    before it was reused as well, and its transition still fits the graph.
+    before it was reused as well, and its transition still fits the graph; a gang only as a whole.
 
     Args:
         metadata: Where the origin run's tasks are listed.
@@ -69,6 +77,7 @@ class OriginRun:
         }
         self._given: set[str] = set()
         self._behind_nothing: set[Key] = set()
+        self._gangs: dict[Key, bool] = {}
 
     def find(self, spec: TaskSpec) -> TaskResult | None:
         """Return the origin's result for the same task."""
@@ -77,6 +86,8 @@ class OriginRun:
         if task is None or spec.step in self._rerun or task.last.manifest is None:
             return None
         if not self._has_reused_inputs(spec, key):
+            return None
+        if spec.gang is not None and not self._is_gang_done(key, spec.gang.size):
             return None
         manifest = self._manifest(task.last.manifest)
         if manifest is None or not self._still_fits(spec.step, manifest):
@@ -94,11 +105,27 @@ class OriginRun:
             origin=task.last.origin or f"{self._pathspec}/{task.step}/{task.task_id}",
         )
 
+    def trace(self, result: TaskResult) -> Trace | None:  # noqa: ARG002
+        """Return None: tasks that run again are found by their place in the run."""
+        return None
+
     def _has_reused_inputs(self, spec: TaskSpec, key: Key) -> bool:
         """Whether all that precedes a task was reused; a join without inputs has only a split."""
         if spec.is_join and not spec.inputs:
             return key in self._behind_nothing
         return all(digest in self._given for digest in spec.inputs)
+
+    def _is_gang_done(self, member: Key, size: int) -> bool:
+        """Whether all of a gang succeeded: its members talk to each other, so none runs alone."""
+        step, (*around, (split, _)), iteration = member
+        gang = (step, (*around, (split, 0)), iteration)
+        if gang not in self._gangs:
+            keys = [(step, (*around, (split, rank)), iteration) for rank in range(size)]
+            digests = [self._done[key].last.manifest for key in keys if key in self._done]
+            self._gangs[gang] = len(digests) == size and all(
+                digest is not None and self._manifest(digest) is not None for digest in digests
+            )
+        return self._gangs[gang]
 
     def _manifest(self, digest: str) -> Manifest | None:
         """Return a manifest with its items; if some of it is lost, the task has to run again."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
+from flowkit.content.presence import Presence
 from flowkit.enums import Cause, Status
 from flowkit.exceptions import InternalError, Interrupted, VersionExistsError
 from flowkit.model.events import (
@@ -105,6 +106,7 @@ class Runner:
         reporter: Log and listeners.
         policy: The user's decisions.
         reuse: Asked for an equal result before anything is run.
+        presence: Asked whether the blobs of a result are there; None where nobody deletes any.
     """
 
     def __init__(  # noqa: PLR0913 - the one place where everything comes together
@@ -117,6 +119,7 @@ class Runner:
         reporter: Reporter,
         policy: Policy,
         reuse: ResultCache | None = None,
+        presence: Presence | None = None,
     ) -> None:
         self._lease = lease
         self._scheduler = scheduler
@@ -126,6 +129,7 @@ class Runner:
         self._policy = policy
         self._admission = Admission(policy.max_workers, policy.machine, policy.needs_of)
         self._reuse = reuse or NoReuse()
+        self._presence = presence
         self._queue: deque[TaskSpec] = deque()
         self._delayed: list[tuple[float, TaskSpec]] = []
         self._ended: list[_Ended] = []
@@ -200,19 +204,21 @@ class Runner:
                 with suppress(Empty):
                     self._woken.get(timeout=self._longest_wait())
             return []
-        ended = []
+        results: list[TaskResult] = []
         for event in self._executor.poll(self._longest_wait()):
             if isinstance(event, TaskOutput):
                 self._reporter.output(event)
             elif isinstance(event, TaskStarted):
                 self._reporter.tell(event)
             else:
-                ended.append(self._received(event.result))
+                results.append(event.result)
         self._reporter.flush()
         while len(self._executor.notices) > self._told_notices:
             self._reporter.tell(Notice(self._executor.notices[self._told_notices]))
             self._told_notices += 1
-        return ended
+        # Those that are committed at once come first: that write lets a garbage collection begin.
+        results.sort(key=lambda result: not _chose_version(result))
+        return [self._received(self._present(result)) for result in results]
 
     def _longest_wait(self) -> float:
         now = time.monotonic()
@@ -237,7 +243,7 @@ class Runner:
         """Queue a new task, or return its result when there is an equal one to reuse."""
         self._tasks += 1
         reused = self._reuse.find(spec)
-        if reused is None:
+        if reused is None or (self._presence is not None and self._presence.lost_found(reused)):
             self._queue.append(spec)
             self._queued.append(spec)
             return []
@@ -252,7 +258,8 @@ class Runner:
         if ended or started:
             reused = [entry.new for entry in ended if entry.new is not None]
             new = [*reused, *(self._new(spec) for spec in started)]
-            self._metadata.record(self._lease, [entry.outcome for entry in ended], new)
+            outcomes = [entry.outcome for entry in ended]
+            self._saw(self._metadata.record(self._lease, outcomes, new))
         for entry in ended:
             self._reporter.tell(TaskEnded(entry.result, entry.seconds, entry.will_retry))
         for spec in queued:
@@ -260,6 +267,8 @@ class Runner:
             self._reporter.tell(TaskQueued(spec, frames[-1].num_splits if frames else None))
         for spec in started:
             self._active[spec.task_id] = _Active(spec, _now())
+            if self._presence is not None:
+                self._presence.began(spec.task_id)
             self._reporter.started(spec)
             self._executor.submit(spec, self._policy.needs_of(spec))
 
@@ -297,14 +306,16 @@ class Runner:
         error = None if result.status.is_success else result.error
         is_told = error is None or error.cause in (Cause.EXCEPTION, Cause.ARTIFACT)
         log = self._reporter.ended(spec, "" if is_told or error is None else error.message)
-        ended = _Ended(result, _outcome(result, active.began_at, log))
-        chose_version = any(one.version is not None for one in result.publishes)
-        return self._published(ended) if chose_version else ended
+        outcome = _outcome(result, active.began_at, log)
+        if result.observation is not None:
+            outcome = replace(outcome, trace=self._reuse.trace(result))
+        ended = _Ended(result, outcome)
+        return self._published(ended) if _chose_version(result) else ended
 
     def _published(self, ended: _Ended) -> _Ended:
         """Commit an attempt before anything follows from it: a version it chose may be taken."""
         try:
-            self._metadata.record(self._lease, [ended.outcome], [])
+            self._saw(self._metadata.record(self._lease, [ended.outcome], []))
         except VersionExistsError as taken:
             name = f"{type(taken).__module__}.{type(taken).__qualname__}"
             error = AttemptError(Cause.ARTIFACT, taken.message, name, is_retryable=False)
@@ -312,6 +323,20 @@ class Runner:
             result = replace(ended.result, next=None, **failed)
             return replace(ended, result=result, outcome=replace(ended.outcome, **failed))
         return ended
+
+    def _present(self, result: TaskResult) -> TaskResult:
+        """Return a result, as a failure when garbage collection deleted a part of it."""
+        if self._presence is None or result.manifest is None:
+            return result
+        if not self._presence.lost(result.spec.task_id, result.manifest):
+            return result
+        message = "a blob that the task found in the store was deleted before it could be kept"
+        error = AttemptError(Cause.LOST, message, is_charged=False)
+        return TaskResult(result.spec, Status.FAILED, error=error)
+
+    def _saw(self, sweeps: int | None) -> None:
+        if self._presence is not None:
+            self._presence.saw(sweeps)
 
     # --- the end ----------------------------------------------------------------------------------
 
@@ -328,8 +353,12 @@ class Runner:
     def _sign_of_life(self) -> None:
         now = time.monotonic()
         if now - self._last_sign >= HEARTBEAT:
-            self._metadata.heartbeat(self._lease)
+            self._saw(self._metadata.heartbeat(self._lease))
             self._last_sign = now
+
+
+def _chose_version(result: TaskResult) -> bool:
+    return any(one.version is not None for one in result.publishes)
 
 
 def _outcome(result: TaskResult, began_at: int, log: tuple[int, int]) -> AttemptOutcome:

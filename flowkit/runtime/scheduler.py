@@ -28,11 +28,13 @@ class SchedulerPolicy:
         max_attempts: Step to the number of its attempts in total; 1 for steps not named here.
         caught: Steps with ``@catch``. When the process of such a step dies for good, one more
             attempt runs with ``fallback`` set, so that the handler can take the failure.
+        watched: Steps whose results may be reused; what they look at is noted.
     """
 
     max_num_splits: int = 100
     max_attempts: Mapping[str, int] = field(default_factory=dict)
     caught: frozenset[str] = frozenset()
+    watched: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +253,7 @@ class Scheduler:
             root=self._root,
             max_attempts=self._max_attempts(key.step),
             gang=gang,
+            is_watched=gang is None and key.step in self._policy.watched,
         )
         self._tasks[spec.task_id] = _Task(spec, branch, inputs.ids)
         return spec

@@ -1,8 +1,10 @@
 """The artifacts of one running task: recorded reads, captured writes, detected mutations."""
 
+import time
 from collections.abc import Mapping, MappingView, Sequence
 from typing import Any
 
+from flowkit.authoring.binding import SavedArtifact
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.inputs import SOURCE
 from flowkit.authoring.transition import NextCall
@@ -16,6 +18,10 @@ from flowkit.exceptions import (
 )
 from flowkit.model.manifest import ArtifactRef, Manifest, Read, Transition
 from flowkit.model.tasks import Frame, TaskSpec
+from flowkit.model.traces import Change
+from flowkit.runtime.choosing import choices_of
+from flowkit.runtime.products import Products
+from flowkit.runtime.templates import TaskFacts
 
 CHEAP_TO_COMPARE = 1 << 20
 """Bytes up to which two values with different digests are loaded and compared."""
@@ -50,6 +56,10 @@ class InputTask:
         self._state.note(f"inputs:{self._position}:input{level}", frame.item)
         return self._state.store.load(frame.item)
 
+    def look(self, what: str) -> None:
+        """Record that the place of that task in its foreaches is read."""
+        self._state.note(f"inputs:{self._position}:{what}", None)
+
     def names(self) -> Sequence[str]:
         """Return the names of that task's artifacts."""
         self._state.note(f"inputs:{self._position}:names", None)
@@ -65,6 +75,7 @@ class TaskState:
         store: Loads and saves values.
         inherited: The artifacts that the task starts with.
         flow: The instance whose attributes are the task's artifacts.
+        held: Named attributes that a later join publishes instead of this task.
     """
 
     def __init__(
@@ -74,6 +85,7 @@ class TaskState:
         store: ArtifactStore,
         inherited: Mapping[str, ArtifactRef],
         flow: Any,
+        held: frozenset[str] = frozenset(),
     ) -> None:
         self.definition = definition
         self.spec = spec
@@ -88,7 +100,17 @@ class TaskState:
         self._assigned: dict[str, None] = {}
         self._items: list[Any] | None = None
         self._item_cache: dict[int, Any] = {}
+        self._changes: list[Change] = []
         self._read_only = definition.read_only
+        frames = spec.key.frames
+        facts = TaskFacts(
+            spec.run_id,
+            frames[-1].index if frames else None,
+            lambda: store.load(frames[-1].item),
+            lambda name: store.load(self._artifacts[name]),
+            time.time(),
+        )
+        self.products = Products(definition, spec, store, facts, held)
 
     # --- reading and writing ----------------------------------------------------------------------
 
@@ -108,7 +130,8 @@ class TaskState:
             raise AttributeError(self._absent(name))
         value = self.store.load(ref)
         if name not in self._read_only and not _is_immutable(value):
-            self._fingerprints[name] = self.store.fingerprint(value)
+            fingerprint = self.store.fingerprint(value, stored_by=ref.materializer)
+            self._fingerprints[name] = fingerprint
         attributes[name] = value
         return value
 
@@ -133,12 +156,14 @@ class TaskState:
             raise AttributeError(
                 f"can't set '{name}': Flow level attributes and Parameters are not modifiable"
             )
+        self.products.check_assigned(name)
         self._assigned[name] = None
 
     def deleted(self, name: str) -> bool:
         """Take note of a ``del``; the artifact is gone for this task and those after it."""
         if name not in self._assigned and not name.startswith("_"):
             self.note(f"attr:{name}", self._artifacts.get(name))
+        self._changes.append(Change((name,)))
         self._assigned.pop(name, None)
         self._fingerprints.pop(name, None)
         return self._artifacts.pop(name, None) is not None
@@ -163,6 +188,7 @@ class TaskState:
         frames = self.spec.key.frames
         if frames:
             self.index()
+            self.note("foreach_stack", None)
         return [
             (frame.index, frame.num_splits, self._frame_item(depth))
             for depth, frame in enumerate(frames)
@@ -181,6 +207,7 @@ class TaskState:
     def merge(self, inputs: Any, exclude: Sequence[str], include: Sequence[str]) -> None:
         """Take over what the inputs agree on, by reference."""
         tasks: list[InputTask] = [entry.__dict__[SOURCE] for entry in inputs]
+        change = Change(tuple(self._assigned), True, tuple(exclude), tuple(include))
         mine = {*self._assigned, *self._artifacts}
         found: dict[str, dict[str, ArtifactRef]] = {}
         for task in tasks:
@@ -189,6 +216,7 @@ class TaskState:
                     found.setdefault(name, {})[ref.digest] = ref
         missing = [name for name in include if name not in found and name not in mine]
         if missing:
+            _note_all(self, tasks)
             raise MissingInMergeArtifactsException(
                 f"step '{self.step}': none of the inputs has the artifacts {_quoted(missing)} "
                 "named in include",
@@ -198,11 +226,13 @@ class TaskState:
             name for name, refs in found.items() if len(refs) > 1 and not self._are_equal(refs)
         ]
         if differing:
+            _note_all(self, tasks)
             raise UnhandledInMergeArtifactsException(
                 f"step '{self.step}': the inputs have different values of {_quoted(differing)}: "
                 "assign them before merge_artifacts, or name them in exclude",
                 differing,
             )
+        self._changes.append(change)
         for name, refs in found.items():
             ref = next(iter(refs.values()))
             self.note(f"merge:{name}", ref)
@@ -219,7 +249,28 @@ class TaskState:
         except Exception:  # noqa: BLE001 - values that can't say that they are equal differ
             return False
 
+    # --- what is published and logged -------------------------------------------------------------
+
+    def save_artifact(self, saved: SavedArtifact) -> None:
+        """Make a version when the task is committed."""
+        self.products.save(saved)
+
+    def annotate(self, artifact: str | None, values: Mapping[Any, Any]) -> None:
+        """Add to the metadata of an artifact that the step has, or will have assigned."""
+        code = getattr(self.definition.steps[self.step].function, "__code__", None)
+        to_come = () if code is None else code.co_names
+        self.products.annotate(artifact, values, {*self._artifacts, *self._assigned, *to_come})
+
+    def log_metadata(self, subject: str | None, values: Mapping[Any, Any]) -> None:
+        """Add to the metadata of the task, or of something else."""
+        self.products.log(subject or self.spec.pathspec, values)
+
     # --- the end ----------------------------------------------------------------------------------
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What was done to the inherited artifacts beside assigning, in order."""
+        return tuple(self._changes)
 
     def set_next(self, call: NextCall) -> None:
         """Take the transition; the foreach variable and the condition are read here."""
@@ -295,7 +346,8 @@ class TaskState:
         for name, before in self._fingerprints.items():
             if name not in values and name in attributes and not self._is_unchanged(name, before):
                 values[name] = attributes[name]
-        saved = self.store.save({**values, **extra})
+        choices = choices_of(self.definition, self.step, self._artifacts)
+        saved = self.store.save({**values, **extra}, choices=choices)
         transition, failures = self._transition(dict(saved.failures))
         manifest = Manifest(
             artifacts={**self._artifacts, **saved.refs},
@@ -308,7 +360,9 @@ class TaskState:
         return manifest, failures
 
     def _is_unchanged(self, name: str, before: object) -> bool:
-        return before is not None and self.store.fingerprint(self._flow.__dict__[name]) == before
+        stored_by = self._artifacts[name].materializer
+        value = self._flow.__dict__[name]
+        return before is not None and self.store.fingerprint(value, stored_by=stored_by) == before
 
     def _transition(
         self, failures: dict[str, UnpicklableArtifactException]
@@ -323,6 +377,13 @@ class TaskState:
         except UnpicklableArtifactException as error:
             return None, {**failures, f"{call.foreach} (an item of the foreach)": error}
         return Transition(call.targets, call.foreach, items, call.num_parallel), failures
+
+
+def _note_all(state: TaskState, tasks: Sequence[InputTask]) -> None:
+    """Record that a merge has failed: that may be due to any of the artifacts."""
+    for task in tasks:
+        for name in task.names():
+            state.note(f"attr:{name}", None)
 
 
 def _is_immutable(value: object) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowkit.authoring.builtin import retry
 from flowkit.authoring.current import Parallel, TaskContext, entered
@@ -23,12 +23,18 @@ from flowkit.exceptions import (
     InvalidNextException,
     UnpicklableArtifactException,
 )
+from flowkit.graph.dataflow import Dataflow
 from flowkit.graph.graph import Graph, Node, NodeType
 from flowkit.model.manifest import ArtifactRef, Manifest
 from flowkit.model.tasks import AttemptError, TaskResult, TaskSpec
+from flowkit.model.traces import Observation
+from flowkit.runtime.caching import texts
 from flowkit.runtime.failure import attempt_error, exception_text, type_name
 from flowkit.runtime.root import GRAPH_INFO, RUN_INFO
 from flowkit.runtime.state import InputTask, TaskState
+
+if TYPE_CHECKING:
+    from flowkit.runtime.sentinel import Sentinel
 
 
 class Worker:
@@ -44,11 +50,16 @@ class Worker:
         self._definition = definition
         self._graph = graph
         self._store = store
+        is_named = any(one.artifact is not None for one in definition.declarations.values())
+        self._held = Dataflow(definition, graph).held_back() if is_named else {}
+        self._sentinel: Sentinel | None = None
 
     def __call__(self, spec: TaskSpec) -> TaskResult:
         """Run one attempt; every failure, also of the store, becomes a failed result."""
         try:
             task = self.open(spec)
+            if spec.is_watched:
+                return self._watched(task)
             return self.commit(task, task.run())
         except FlowkitError as error:
             return TaskResult(spec, Status.FAILED, error=attempt_error(error))
@@ -67,7 +78,8 @@ class Worker:
         if spec.is_join:
             read_only = self._definition.read_only
             inherited = {n: ref for n, ref in inherited.items() if n in read_only}
-        state = TaskState(self._definition, spec, self._store, inherited, flow)
+        held = self._held.get(spec.step, frozenset())
+        state = TaskState(self._definition, spec, self._store, inherited, flow, held)
         flow.__dict__[BINDING] = state
         node = self._graph[spec.step]
         step = self._definition.steps[spec.step]
@@ -112,6 +124,19 @@ class Worker:
             return error
         return replace(error, is_retryable=False)
 
+    def _watched(self, task: "OpenTask") -> TaskResult:
+        """Run an attempt and note what it looks at beside its artifacts."""
+        from flowkit.runtime.sentinel import Sentinel, Watch  # noqa: PLC0415 - few are watched
+
+        if self._sentinel is None:
+            self._sentinel = Sentinel()
+        options = self._definition.steps[task.state.step].options
+        with self._sentinel.watching(Watch(texts(options.get("cache_depends")))) as watch:
+            task.context = replace(task.context, look=watch.looked)
+            raised = task.run()
+        result = self.commit(task, raised)
+        return replace(result, observation=Observation(task.state.changes, watch.hazards))
+
     def _load(self, manifest: Manifest, name: str) -> Any:
         ref = manifest.artifacts.get(name)
         return None if ref is None else self._store.load(ref)
@@ -139,14 +164,18 @@ class Worker:
         elif task.handled is not None:
             error = attempt_error(task.handled)
         digest = self._store.put_manifest(manifest)
+        products, is_success = task.state.products, status.is_success
         return TaskResult(
             spec=spec,
             status=status,
             manifest=digest,
-            next=manifest.next if status.is_success else None,
+            next=manifest.next if is_success else None,
             error=error,
             written={name: _bare(manifest.artifacts[name]) for name in manifest.written},
             reads=manifest.reads,
+            # What a step leaves that failed is no product, also when @catch took its failure.
+            publishes=products.publications(manifest) if is_success and error is None else (),
+            annotations=products.annotations(manifest, is_success=is_success),
         )
 
 

@@ -114,6 +114,11 @@ class LocalBlobStore:
 
     def list(self) -> Iterator[tuple[str, int]]:
         """Yield digest and file size of every blob."""
+        for digest, size, _ in self.written():
+            yield digest, size
+
+    def written(self) -> Iterator[tuple[str, int, int]]:
+        """Yield digest, file size and time of writing of every blob."""
         with storage_errors("list", self._objects):
             for shard in _entries(self._objects):
                 if not _SHARD.fullmatch(shard.name) or not shard.is_dir(follow_symlinks=False):
@@ -121,7 +126,24 @@ class LocalBlobStore:
                 for entry in _entries(shard.path):
                     if is_digest(entry.name) and entry.name.startswith(shard.name):
                         with contextlib.suppress(FileNotFoundError):
-                            yield entry.name, entry.stat(follow_symlinks=False).st_size
+                            stat = entry.stat(follow_symlinks=False)
+                            yield entry.name, stat.st_size, stat.st_mtime_ns // 1000
+
+    def leftovers(self, before: int) -> Iterator[tuple[str, int]]:
+        """Yield name and size of the unfinished files of dead processes."""
+        with storage_errors("list", self._temporary):
+            for entry in _entries(self._temporary):
+                with contextlib.suppress(FileNotFoundError):
+                    stat = entry.stat(follow_symlinks=False)
+                    if stat.st_mtime_ns // 1000 < before and not _is_written_by_the_living(entry):
+                        yield entry.name, stat.st_size
+
+    def remove_leftovers(self, before: int) -> None:
+        """Delete them."""
+        for name, _ in self.leftovers(before):
+            path = f"{self._temporary}/{name}"
+            with storage_errors("delete", path), contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
 
     def delete(self, digests: Iterable[str]) -> None:
         """Delete the files and marks of blobs."""
@@ -317,3 +339,20 @@ def _entries(directory: str) -> Iterator[os.DirEntry[str]]:
         return
     with entries:
         yield from entries
+
+
+def _is_written_by_the_living(entry: os.DirEntry[str]) -> bool:
+    """Tell whether a process of this machine has the id that the file's name begins with.
+
+    Ids are used again, and other machines have their own: the file's age decides as well.
+    """
+    pid = entry.name.partition("-")[0]
+    if not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True

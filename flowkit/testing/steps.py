@@ -115,7 +115,7 @@ def _outcome(flow: FlowDef, graph: Graph, store: ArtifactStore, spec: TaskSpec) 
         raise InvalidNextException(problem)
     manifest = store.get_manifest(result.manifest)
     values = {n: store.load(ref) for n, ref in manifest.artifacts.items() if not n.startswith("_")}
-    taken = manifest.next
+    taken = result.next  # a stored manifest has not the items themselves
     return StepOutcome(
         artifacts=values,
         written=manifest.written,

@@ -12,9 +12,6 @@ from itertools import count
 import pytest
 
 from flowkit.enums import Status
-from flowkit.metastore.connection import SqliteConnection, utc_now
-from flowkit.metastore.creation import migrate
-from flowkit.metastore.migrations import load_migrations
 from flowkit.metastore.sqlite import open_reader, open_writer
 from flowkit.model.records import NewRun
 from flowkit.testing.metadata import REF, new_run, new_task, outcome
@@ -187,35 +184,3 @@ def test_the_run_of_a_killed_driver_can_be_taken_over_and_finished(tmp_path):
     assert statuses == [Status.RUNNING, Status.CRASHED, Status.RUNNING, Status.CRASHED]
     assert ended is not None
     assert ended.finished_at is not None
-
-
-def test_a_migration_that_is_killed_anywhere_leaves_the_old_or_the_new_schema(tmp_path):
-    scripts = tmp_path / "scripts"
-    scripts.mkdir()
-    (scripts / "0002_more.sql").write_text(
-        "ALTER TABLE run ADD COLUMN extra TEXT;\n"
-        "UPDATE run SET extra = 'x';\n"
-        "INSERT INTO schema_version VALUES (2, 1, 2, '0.2.0');\n"
-    )
-    path = tmp_path / "metadata.db"
-    with closing(open_writer(path)) as writer:
-        writer.finish_run(writer.create_run(NewRun("Train", "ada", "0" * 64)), Status.SUCCEEDED)
-
-    def upgrade(_):
-        opened = SqliteConnection(path, str(path), busy_timeout=1, clock=utc_now)
-        migrate(opened, path, [*load_migrations(), *load_migrations(scripts)])
-
-    versions = []
-    for fatal in count(1):
-        _, was_killed = killed_at(fatal, upgrade)
-        with closing(sqlite3.connect(path)) as connection:
-            columns = [row[1] for row in connection.execute("PRAGMA table_info(run)")]
-            version = connection.execute("SELECT max(version) FROM schema_version").fetchone()[0]
-            assert connection.execute("SELECT count(*) FROM run").fetchone() == (1,)
-        assert ("extra" in columns) == (version == 2)
-        versions.append(version)
-        if not was_killed:
-            break
-
-    assert versions == sorted(versions)
-    assert set(versions) == {1, 2}

@@ -21,7 +21,7 @@ HEADER = (
 )
 _KINDS = (Flow, Run, Step, Task, DataArtifact)
 _FLOW = re.compile(r"^class (\w+)\(.*FlowSpec\):", re.MULTILINE)
-_TASK_LINE = re.compile(r"^\S+ \S+ \[\d+/\w+/\d+(?: \(pid \d+\))?\] (.*)$", re.MULTILINE)
+_TASK_LINE = re.compile(r"^\S+ \S+ \[[\w-]+/\w+/\d+(?: \(pid \d+\))?\] (.*)$", re.MULTILINE)
 TIMEOUT = 60
 ENTRY = "from flowkit.cli.main import entry; entry()"
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Generator
 
 import pytest
 
@@ -132,6 +133,7 @@ def test_closing_the_iterator_stops_the_calls_that_are_going_on(tmp_path):
         return os.getpid()
 
     results = parallel_imap_unordered(call, ["quick", "waits"], 2)
+    assert isinstance(results, Generator)
     next(results)
     results.close()
 

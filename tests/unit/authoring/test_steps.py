@@ -24,7 +24,7 @@ def test_step_is_used_bare_or_with_arguments():
     assert is_step(Named.first)
 
 
-@pytest.mark.parametrize("target", [int, property(lambda self: 1), staticmethod(len)], ids=repr)
+@pytest.mark.parametrize("target", [int, property(lambda self: 1), staticmethod(len)], ids=["class", "property", "staticmethod"])
 def test_step_refuses_what_is_no_method(target):
     with pytest.raises(BadStepDecoratorException, match="can only be put on a method"):
         step(target)

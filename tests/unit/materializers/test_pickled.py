@@ -18,7 +18,8 @@ from flowkit.exceptions import (
     TimeoutException,
     UnpicklableArtifactException,
 )
-from flowkit.materializers.pickled import OUT_OF_BAND_FROM, PickleMaterializer
+from flowkit.materializers.parcels import OUT_OF_BAND_FROM
+from flowkit.materializers.pickled import PickleMaterializer
 from flowkit.ports.materializer import Payload
 
 MATERIALIZER = PickleMaterializer()

@@ -748,8 +748,10 @@ def test_a_join_reads_only_what_it_touches(play):
 
     assert run.reads("join").keys() == {
         "inputs:0:got",
+        "inputs:0:index",
         "inputs:0:input",
         "inputs:1:got",
+        "inputs:1:index",
         "inputs:1:input",
     }
 

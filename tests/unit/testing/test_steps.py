@@ -17,10 +17,12 @@ from flowkit.testing.steps import call_step
 class Train(FlowSpec):
     alpha = Parameter("alpha", default=0.5)
     depths = (1, 2)
+    is_right = False
 
     @step
     def start(self):
         self.items = [10, 20]
+        self.rows = []
         self.next(self.fit, foreach="items")
 
     @step
@@ -47,7 +49,7 @@ class Train(FlowSpec):
 
     @step
     def right(self):
-        if self.depths:
+        if not self.is_right:
             raise ValueError("no right")
         self.next(self.merge)
 
@@ -144,6 +146,8 @@ def test_arguments_that_do_not_fit_are_usage_errors(name, arguments, message):
 
 
 class Odd(FlowSpec):
+    sideways = Parameter("sideways", default=False)
+
     @step
     def start(self):
         if self.sideways:
@@ -163,7 +167,7 @@ class Odd(FlowSpec):
 
 def test_a_step_that_goes_another_way_than_the_graph_says_is_refused():
     with pytest.raises(InvalidNextException, match="twice"):
-        call_step(Odd, "start", artifacts={"sideways": True})
+        call_step(Odd, "start", params={"sideways": True})
 
 
 def test_a_value_that_can_not_be_stored_is_an_error_that_names_it():
@@ -172,8 +176,8 @@ def test_a_value_that_can_not_be_stored_is_an_error_that_names_it():
 
 
 def test_an_argument_that_can_not_be_stored_is_an_error_that_names_it():
-    with pytest.raises(UnpicklableArtifactException, match=r"self\.sideways"):
-        call_step(Odd, "start", artifacts={"sideways": (x for x in "ab")})
+    with pytest.raises(UnpicklableArtifactException, match=r"self\.other"):
+        call_step(Odd, "start", artifacts={"other": (x for x in "ab")})
 
 
 def test_decorators_wrap_the_step():

@@ -1,0 +1,157 @@
+"""Blobs as objects below one prefix of an S3 bucket: the same bytes as in the local store.
+
+::
+
+    <prefix>/objects/<2 hex>/<64 hex>     one blob each
+    <prefix>/quarantine/<64 hex>.<8 hex>  damaged blobs
+
+No request is conditional: equal bytes have equal keys, so that an overwrite changes nothing.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from flowkit.content import codec
+from flowkit.content.hashing import digest_of, is_digest
+from flowkit.exceptions import (
+    BlobCorrupted,
+    BlobMissing,
+    S3BucketNotFound,
+    S3Exception,
+    S3NotFound,
+)
+from flowkit.ports.blobs import Buffer
+from flowkit.s3client.bucket import Bucket, Facts
+from flowkit.s3client.requests import in_parallel
+
+_ASK_FROM = 8 * 1024 * 1024  # bytes; from here on one look is cheaper than sending them again
+_NOW = 2**62  # of an object whose age nobody knows: never old enough to be deleted
+
+
+class S3BlobStore:
+    """A `BlobStore` in a bucket of an S3 service.
+
+    Args:
+        bucket: The bucket.
+        prefix: What all keys start with, without slashes at its ends; "" is the whole bucket.
+        encryption: Server-side encryption of what is written, such as "AES256" or "aws:kms"; ""
+            leaves it to the bucket.
+    """
+
+    def __init__(self, bucket: Bucket, prefix: str = "", encryption: str = "") -> None:
+        self._bucket = bucket
+        self._root = f"{prefix}/" if prefix else ""
+        self._options = {"ServerSideEncryption": encryption} if encryption else {}
+
+    def put(self, data: Buffer) -> str:
+        """Store the bytes and return their digest; one request, two for a large blob."""
+        view = codec.flat(data)
+        digest = digest_of(view)
+        self._put(digest, view)
+        return digest
+
+    def put_many(self, datas: Sequence[Buffer]) -> list[str]:
+        """Store each, several at a time."""
+        views = [codec.flat(data) for data in datas]
+        digests = [digest_of(view) for view in views]
+        blobs = list(dict(zip(digests, views, strict=True)).items())
+        in_parallel(lambda blob: self._put(*blob), blobs)
+        return digests
+
+    def get(self, digest: str) -> memoryview:
+        """Return a blob's bytes; what comes damaged is fetched once more before that counts."""
+        if not is_digest(digest):
+            raise BlobMissing(f"{digest!r} is no digest", str(digest))
+        try:
+            return self._decoded(digest, self._fetch(digest)[0])
+        except BlobCorrupted:
+            stored, facts = self._fetch(digest)  # it may have been damaged on its way
+        try:
+            return self._decoded(digest, stored)
+        except BlobCorrupted as error:
+            raise self._quarantined(digest, facts.etag, error.message) from None
+
+    def get_many(self, digests: Sequence[str]) -> Mapping[str, memoryview]:
+        """Return each by its digest, several at a time."""
+        unique = list(dict.fromkeys(digests))
+        return dict(zip(unique, in_parallel(self.get, unique), strict=True))
+
+    def exists(self, digests: Iterable[str]) -> set[str]:
+        """Return those that have an object."""
+        unique = [digest for digest in dict.fromkeys(digests) if is_digest(digest)]
+        found = in_parallel(lambda digest: self._bucket.exists(self._key(digest)), unique)
+        return {digest for digest, is_there in zip(unique, found, strict=True) if is_there}
+
+    def list(self) -> Iterator[tuple[str, int]]:
+        """Yield digest and object size of every blob."""
+        for digest, size, _ in self.written():
+            yield digest, size
+
+    def written(self) -> Iterator[tuple[str, int, int]]:
+        """Yield digest, object size and time of writing, to the second, of every blob."""
+        for entry in self._bucket.listing(f"{self._root}objects/"):
+            digest = entry.key.rpartition("/")[2]
+            if is_digest(digest) and entry.key == self._key(digest):
+                at = entry.last_modified
+                yield digest, entry.size or 0, int(at.timestamp() * 1e6) if at else _NOW
+
+    def delete(self, digests: Iterable[str]) -> None:
+        """Delete the objects of blobs."""
+        keys = [self._key(digest) for digest in dict.fromkeys(digests) if is_digest(digest)]
+        if keys:
+            self._bucket.delete(keys)
+
+    def prepare(self) -> None:
+        """Make what requests need, short of a connection, for processes to inherit."""
+        self._bucket.prepare()
+
+    def _key(self, digest: str) -> str:
+        return f"{self._root}objects/{digest[:2]}/{digest}"
+
+    def _put(self, digest: str, view: memoryview) -> None:
+        chosen = codec.choose(view)
+        body = list(codec.payload(view, chosen))
+        stored = sum(map(len, body))
+        key = self._key(digest)
+        if stored >= _ASK_FROM and self._has(key, codec.HEADER_SIZE + stored):
+            return
+        header = codec.Header(chosen, len(view), stored).to_bytes()
+        self._bucket.put(key, [header, *body], **self._options)
+
+    def _has(self, key: str, size: int) -> bool:
+        try:
+            return self._bucket.facts(key).size == size
+        except S3BucketNotFound:
+            raise
+        except S3NotFound:
+            return False
+
+    def _fetch(self, digest: str) -> tuple[memoryview, Facts]:
+        try:
+            return self._bucket.get(self._key(digest))
+        except S3BucketNotFound:
+            raise
+        except S3NotFound:
+            message = f"there is no blob {digest} in {self._bucket.url(self._root)}"
+            raise BlobMissing(message, digest) from None
+
+    @staticmethod
+    def _decoded(digest: str, stored: memoryview) -> memoryview:
+        raw = codec.decode(stored)
+        if digest_of(raw) != digest:
+            raise BlobCorrupted("its bytes have another digest")
+        return raw
+
+    def _quarantined(self, digest: str, etag: str, reason: str) -> BlobCorrupted:
+        """Move a damaged object away, if it is still the one that was read, and describe it."""
+        key = self._key(digest)
+        location = self._bucket.url(key)
+        moved = ""
+        with contextlib.suppress(S3Exception):
+            target = f"{self._root}quarantine/{digest}.{os.urandom(4).hex()}"
+            self._bucket.move(key, target, etag)
+            location = self._bucket.url(target)
+            moved = f"; it was moved to {location}"
+        message = f"blob {digest} is damaged in {self._bucket.url(key)}: {reason}{moved}"
+        return BlobCorrupted(message, digest=digest, location=location)

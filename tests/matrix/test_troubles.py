@@ -1,0 +1,64 @@
+"""Flows that get over trouble in one of their steps, thanks to its decorators."""
+
+from collections.abc import Callable, Hashable, Iterator
+
+import pytest
+
+from flowkit.enums import Status
+from tests.matrix.covering import parameters, thinned
+from tests.matrix.lab import Lab
+from tests.matrix.shapes import SHAPES, Node, Shape
+from tests.matrix.source import Behaviour, flow_source
+from tests.matrix.troubles import TROUBLES, Trouble
+
+Case = tuple[Shape, Node, Trouble, str]
+
+WORD = Behaviour(
+    "what the environment says",
+    check=lambda outcome: None,
+    code={"every": 'self.word = os.environ.get("MATRIX_WORD")'},
+    own=["word", "number", "tries", "before", "failure", "passed"],
+)
+CASES: list[Case] = [
+    (shape, node, trouble, executor)
+    for shape, node, trouble, executor in thinned(("local", "inline", "spawn"), SHAPES, TROUBLES)
+    if executor in trouble.executors and trouble.applies(shape, node)
+]
+ROLES = {"start", "split", "foreach", "switch", "child", "gang", "join", "end"}
+
+
+def features(case: Case) -> Iterator[Hashable]:
+    """What the usual cases must have: each shape, each trouble; each kind of it in each role."""
+    shape, node, trouble, executor = case
+    yield executor, trouble.kind
+    if executor == "local":
+        yield shape.name
+        yield trouble.name
+        yield from ((role, trouble.kind) for role in shape.roles(node) & ROLES)
+
+
+def name_of(shape: Shape, node: Node, trouble: Trouble, executor: str) -> str:
+    return f"{shape.name}-{node.name}-{trouble.name}-{executor}"
+
+
+@pytest.mark.parametrize(
+    ("shape", "node", "trouble", "executor"), parameters(CASES, features, name_of)
+)
+def test_flow_gets_over_the_trouble(
+    make_lab: Callable[[Shape, str], Lab], shape: Shape, node: Node, trouble: Trouble, executor: str
+) -> None:
+    behaviours = [Behaviour("", WORD.check, module=trouble.module), WORD]
+    source = flow_source(
+        shape, behaviours, {node.name: trouble.decorators}, {node.name: trouble.ending}
+    )
+    lab = make_lab(shape, executor).write(source)
+    outcome = lab.run()
+
+    troubled = outcome.model.of([node.name])
+    assert outcome.run.status is Status.SUCCEEDED
+    assert set(outcome.tasks) == outcome.model.keys
+    assert outcome.executed == {
+        key: trouble.executions if key in troubled else 1 for key in outcome.model.keys
+    }
+    for key in troubled:
+        trouble.check(outcome, outcome.tasks[key])
