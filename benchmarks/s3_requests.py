@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tabulate import tabulate
@@ -63,9 +63,12 @@ def counted(server: S3Server, flow: str, tasks: int, *arguments: str) -> tuple[o
 
 def per_task(server: S3Server) -> list[tuple[object, ...]]:
     """Return what a task costs, in S3 and locally."""
-    rows = []
+    rows: list[tuple[object, ...]] = []
     fan = ("--width", str(WIDTH), "--max-num-splits", "1000", "--max-workers", "2")
-    kinds = {"S3": lambda: new_place(server), "local": dict}
+    kinds: dict[str, Callable[[], Mapping[str, str]]] = {
+        "S3": lambda: new_place(server),
+        "local": dict,
+    }
     for name, place in kinds.items():
         hello = statistics.median(run("hello", place()) for _ in range(3))
         chain = statistics.median(run("chain", place()) for _ in range(3))

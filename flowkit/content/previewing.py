@@ -86,4 +86,4 @@ def _draft(describer: Describer, value: Any, *, is_shown: bool) -> Draft:
 
 def _bytes_of(shown: Visualization) -> bytes:
     data = shown.data
-    return data.encode("utf-8", "replace") if isinstance(data, str) else bytes(data)
+    return data.encode("utf-8", "replace") if isinstance(data, str) else bytes(memoryview(data))

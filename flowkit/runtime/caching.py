@@ -54,9 +54,7 @@ def cache_policy(
         raise UsageError(f"--cache-refresh: there is no step {', '.join(unknown)}")
     of_flow = getattr(flow.cls, "enable_cache", default)
     for_all = bool(asked or of_flow) if asked is not False else bool(of_flow)
-    steps = [
-        step for step in flow.steps.values() if step.options.get("enable_cache", for_all)
-    ]
+    steps = [step for step in flow.steps.values() if step.options.get("enable_cache", for_all)]
     names = {one[4:] for step in steps for one in _checked(step) if one.startswith("env:")}
     return CachePolicy(
         steps=frozenset(step.name for step in steps),

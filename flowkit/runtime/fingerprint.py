@@ -5,60 +5,35 @@ or the version of an installed package; parts name each other, so cycles need no
 fingerprints can be compared part by part to say what has changed.
 """
 
-import datetime
-import enum
-import functools
-import os
-import pickle
 import sys
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from types import (
-    BuiltinFunctionType,
-    CodeType,
-    FunctionType,
-    MethodType,
-    ModuleType,
-)
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from flowkit.authoring.config_values import LazyValue
 from flowkit.authoring.flowdef import FlowDef
-from flowkit.authoring.flowspec import FlowSpec
 from flowkit.authoring.parameters import Parameter
 from flowkit.authoring.steps import is_step
 from flowkit.content.canonical import canonical_digest
 from flowkit.content.hashing import digest_of
 from flowkit.model.traces import Hazard
 from flowkit.runtime.bytecode import Reach, line_at, scan
+from flowkit.runtime.codeparts import (
+    MISSING,
+    NOT_CODE,
+    NOW,
+    Content,
+    Part,
+    classes_in,
+    hazard_of,
+    member,
+    parts_of,
+    pickled,
+    state_of,
+    texts_in,
+)
 from flowkit.runtime.projectcode import is_own_module, package_version, source_digests
-
-_MISSING = object()
-_NOT_CODE = frozenset(
-    {
-        "__doc__",
-        "__module__",
-        "__dict__",
-        "__weakref__",
-        "__qualname__",
-        "__firstlineno__",
-        "__static_attributes__",
-        "__abstractmethods__",
-        "_abc_impl",
-        "_flowkit_definition",
-    }
-)
-_CLOCKS: tuple[object, ...] = (
-    time.time,
-    time.time_ns,
-    time.ctime,
-    time.localtime,
-    time.gmtime,
-    time.strftime,
-)
-_DATES = (datetime.datetime, datetime.date)
-_NOW = frozenset({"now", "utcnow", "today"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +62,7 @@ class Fingerprints:
     def __init__(self, flow: FlowDef, main_module: str = "__main__") -> None:
         self._flow = flow
         self._main_module = main_module
-        self._parts: dict[str, _Part] = {}
+        self._parts: dict[str, Part] = {}
         self._labels: dict[int, str] = {}
         self._kept: list[object] = []  # what has a label must not be freed: ids would be reused
         self._constants: dict[str, tuple[object, str]] = {}
@@ -139,12 +114,12 @@ class Fingerprints:
 
     # --- parts ------------------------------------------------------------------------------------
 
-    def _function(self, function: FunctionType) -> str:
+    def _function(self, function: Any) -> str:
         label = self._labels.get(id(function))
         if label is not None:
             return label
         label, part = self._new("function", function.__module__, function.__qualname__, function)
-        content = _Content(part)
+        content = Content(part)
         self._code(content, function.__code__, function)
         for default in (function.__defaults__, function.__kwdefaults__):
             self._value(content, default)
@@ -167,11 +142,11 @@ class Fingerprints:
         if label is not None:
             return label
         label, part = self._new("class", kind.__module__, kind.__qualname__, kind)
-        content = _Content(part)
+        content = Content(part)
         for base in kind.__bases__:
             self._value(content, base)
         for name, value in sorted(vars(kind).items()):
-            if name in _NOT_CODE:
+            if name in NOT_CODE:
                 continue
             if name == "__annotations__":
                 value = [f"{key}: {note!s}" for key, note in value.items()]  # noqa: PLW2901
@@ -182,8 +157,8 @@ class Fingerprints:
 
     def _named(self, label: str, value: object) -> str:
         """Return the part of a constant or another value with a name."""
-        part = _Part()
-        content = _Content(part)
+        part = Part()
+        content = Content(part)
         self._value(content, value)
         content.close()
         return self._kept_as(label, part)
@@ -196,26 +171,26 @@ class Fingerprints:
             version = package_version(top)
             if not version or top in sys.stdlib_module_names:
                 return None
-            self._parts[label] = _Part(digest_of(version.encode()))
+            self._parts[label] = Part(digest_of(version.encode()))
         return label
 
     def _source(self, name: str) -> list[str]:
         """Return the parts of a module that is imported when the step runs."""
         labels = [
-            self._kept_as(f"module {module}", _Part(digest))
+            self._kept_as(f"module {module}", Part(digest))
             for module, digest in source_digests(name)
         ]
         package = None if labels else self._package(name)
         return labels if package is None else [package]
 
-    def _new(self, word: str, module: str | None, name: str, of: object) -> tuple[str, "_Part"]:
+    def _new(self, word: str, module: str | None, name: str, of: object) -> tuple[str, Part]:
         module = self._main_module if module == "__main__" else module
-        label = self._kept_as(f"{word} {module}.{name}", _Part())
+        label = self._kept_as(f"{word} {module}.{name}", Part())
         self._labels[id(of)] = label
         self._kept.append(of)
         return label, self._parts[label]
 
-    def _kept_as(self, label: str, part: "_Part") -> str:
+    def _kept_as(self, label: str, part: Part) -> str:
         free, number = label, 1
         while free in self._parts:
             if part.digest and self._parts[free] == part:
@@ -227,7 +202,7 @@ class Fingerprints:
 
     # --- bytecode ---------------------------------------------------------------------------------
 
-    def _code(self, content: "_Content", code: CodeType, function: FunctionType) -> None:
+    def _code(self, content: Content, code: CodeType, function: FunctionType) -> None:
         found = scan(code)
         content.add(found.operations)
         content.add(code.co_exceptiontable)
@@ -239,7 +214,7 @@ class Fingerprints:
                 self._code(content, constant, function)
             else:
                 self._value(content, constant)
-                strings.extend(_texts(constant))
+                strings.extend(texts_in(constant))
         for reach in found.reaches:
             self._reach(content, code, function, reach)
         for name in sorted({*found.attributes, *strings}):
@@ -248,12 +223,12 @@ class Fingerprints:
             self._import(content, code, function, "." * level + name)
 
     def _reach(
-        self, content: "_Content", code: CodeType, function: FunctionType, reach: Reach
+        self, content: Content, code: CodeType, function: FunctionType, reach: Reach
     ) -> None:
         """Resolve a global name, and what is taken from it while that is a module."""
         first, *rest = reach.names
-        value = function.__globals__.get(first, _MISSING)
-        if value is _MISSING:
+        value = function.__globals__.get(first, MISSING)
+        if value is MISSING:
             return  # a builtin, or nothing: the name is part of the code
         path, owner = first, function.__module__
         while isinstance(value, ModuleType) and rest:
@@ -261,13 +236,13 @@ class Fingerprints:
             if not self._is_own(owner):
                 content.use(self._package(owner))
             path = rest.pop(0)
-            taken = vars(value).get(path, _MISSING)
-            taken = sys.modules.get(f"{owner}.{path}", _MISSING) if taken is _MISSING else taken
-            if taken is _MISSING:
+            taken = vars(value).get(path, MISSING)
+            taken = sys.modules.get(f"{owner}.{path}", MISSING) if taken is MISSING else taken
+            if taken is MISSING:
                 content.part.unresolved.append(f"{owner}.{path}")
                 return
             value = taken
-        kind = _hazard(value, rest)
+        kind = hazard_of(value, rest)
         if kind:
             line = line_at(code, reach.offset)
             what = ".".join(reach.names)
@@ -276,7 +251,7 @@ class Fingerprints:
             self._attribute(content, name)
         self._refer(content, owner, path, value)
 
-    def _refer(self, content: "_Content", owner: str, name: str, value: object) -> None:
+    def _refer(self, content: Content, owner: str, name: str, value: object) -> None:
         """Use a global value: a part of its own unless it is code, which is one anyway."""
         if isinstance(value, FunctionType | type | ModuleType | BuiltinFunctionType):
             self._value(content, value)
@@ -291,13 +266,13 @@ class Fingerprints:
             known = self._constants[key] = (value, self._named(key, value))
         content.use(known[1])
 
-    def _attribute(self, content: "_Content", name: str, *, is_text: bool = False) -> None:
+    def _attribute(self, content: Content, name: str, *, is_text: bool = False) -> None:
         """Use what an attribute of this name may be: the flow's own, or a method of any class.
 
         A text that names a method of the flow may be on its way to ``getattr``.
         """
-        value = _member(self._flow.cls, name)
-        if value is not _MISSING:
+        value = member(self._flow.cls, name)
+        if value is not MISSING:
             is_read = isinstance(value, Parameter | LazyValue) or is_step(value)
             if is_read or (is_text and not callable(value)):
                 return
@@ -315,17 +290,15 @@ class Fingerprints:
         if self._methods is None:
             found: dict[str, list[object]] = {}
             for module in list(sys.modules.values()):
-                if isinstance(module, ModuleType) and self._is_own(module.__name__):
-                    for kind in _classes(module):
+                if self._is_own(getattr(module, "__name__", None)):
+                    for kind in classes_in(module):
                         for name, value in vars(kind).items():
                             if isinstance(value, FunctionType | property | classmethod):
                                 found.setdefault(name, []).append(value)
             self._methods = found
         return self._methods
 
-    def _import(
-        self, content: "_Content", code: CodeType, function: FunctionType, name: str
-    ) -> None:
+    def _import(self, content: Content, code: CodeType, function: FunctionType, name: str) -> None:
         if name.startswith("."):
             package = function.__globals__.get("__package__") or ""
             level = len(name) - len(name.lstrip("."))
@@ -336,15 +309,15 @@ class Fingerprints:
             content.use(label)
         module = sys.modules.get(name)
         for taken in code.co_names if name in ("time", "os", "datetime") else ():
-            value = getattr(module, taken, _MISSING)
-            kind = _hazard(value, [n for n in code.co_names if n in _NOW])
+            value = getattr(module, taken, MISSING)
+            kind = hazard_of(value, [n for n in code.co_names if n in NOW])
             if kind:
                 where = f"{code.co_filename}:{code.co_firstlineno}"
                 content.part.hazards.append(Hazard(kind, f"{name}.{taken}", where))
 
     # --- values -----------------------------------------------------------------------------------
 
-    def _value(self, content: "_Content", value: object) -> None:
+    def _value(self, content: Content, value: object) -> None:
         plain = canonical_digest(value)
         if plain is not None:
             content.add(plain)
@@ -361,19 +334,19 @@ class Fingerprints:
         else:
             self._object(content, value)
 
-    def _foreign(self, content: "_Content", module: str | None, name: str) -> None:
+    def _foreign(self, content: Content, module: str | None, name: str) -> None:
         content.add(name)
         if module is not None and not self._is_own(module):
             content.add(module)
             content.use(self._package(module))
 
-    def _module(self, content: "_Content", module: ModuleType) -> None:
+    def _module(self, content: Content, module: ModuleType) -> None:
         """Use a module as a whole: nobody can tell what of it."""
         content.add(self._main_module if module.__name__ == "__main__" else module.__name__)
         for label in self._source(module.__name__):
             content.use(label)
 
-    def _object(self, content: "_Content", value: Any) -> None:
+    def _object(self, content: Content, value: Any) -> None:
         """Use an object: by its parts where these are known, else by what a pickle has of it."""
         kind = type(value)
         if id(value) in content.around:
@@ -381,13 +354,13 @@ class Fingerprints:
             return
         content.around.add(id(value))
         content.add(f"{kind.__module__}.{kind.__qualname__}")
-        parts = _parts(value)
+        parts = parts_of(value)
         if parts is None and self._is_own(kind.__module__):
             content.use(self._class(kind))
-            parts = list(_state(value))
+            parts = list(state_of(value))
         if parts is None:
             content.use(self._package(kind.__module__))
-            content.add(_pickled(content.part, value))
+            content.add(pickled(content.part, value))
         for part in parts or ():
             self._value(content, part)
         content.around.discard(id(value))
@@ -398,106 +371,3 @@ class Fingerprints:
         if module not in self._own:
             self._own[module] = is_own_module(sys.modules.get(module))
         return self._own[module]
-
-
-@dataclass(slots=True)
-class _Part:
-    digest: str = ""
-    uses: list[str] = field(default_factory=list)
-    hazards: list[Hazard] = field(default_factory=list)
-    unresolved: list[str] = field(default_factory=list)
-
-
-class _Content:
-    """Collects what the digest of a part is made of."""
-
-    def __init__(self, part: _Part) -> None:
-        self.part = part
-        self.around: set[int] = set()
-        self._pieces: list[object] = []
-
-    def add(self, piece: object) -> None:
-        """Add something plain."""
-        self._pieces.append(piece)
-
-    def use(self, label: str | None) -> None:
-        """Add another part."""
-        if label is not None:
-            self._pieces.append(label)
-            self.part.uses.append(label)
-
-    def close(self) -> None:
-        """Give the part its digest."""
-        self.part.digest = canonical_digest(self._pieces) or digest_of(repr(self._pieces).encode())
-
-
-def _parts(value: Any) -> list[object] | None:
-    """Return what makes an object of one of these kinds; None for others."""
-    if isinstance(value, dict):
-        return [part for pair in value.items() for part in pair]
-    if type(value) in (list, tuple):
-        return list(value)
-    if type(value) in (set, frozenset):
-        return sorted(value, key=lambda item: canonical_digest(item) or repr(item))
-    if isinstance(value, staticmethod | classmethod):
-        return [value.__func__]
-    if isinstance(value, property):
-        return [value.fget, value.fset, value.fdel]
-    if isinstance(value, MethodType):
-        return [value.__func__, None if isinstance(value.__self__, FlowSpec) else value.__self__]
-    if isinstance(value, functools.partial):
-        return [value.func, value.args, value.keywords]
-    if isinstance(value, enum.Enum):
-        return [value.name, value.value]
-    wrapped = getattr(value, "__wrapped__", None)
-    return None if wrapped is None else [wrapped]
-
-
-def _state(value: object) -> Iterator[object]:
-    """Yield names and values of an object's attributes."""
-    names = {name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())}
-    for name in sorted({*names, *getattr(value, "__dict__", ())} - {"__dict__", "__weakref__"}):
-        yield name
-        yield getattr(value, name, None)
-
-
-def _pickled(part: _Part, value: object) -> bytes | str:
-    try:
-        return pickle.dumps(value, 5)
-    except Exception:  # noqa: BLE001 - any object may refuse, in any way
-        part.unresolved.append(f"a value of type {type(value).__qualname__}")
-        return ""
-
-
-def _texts(constant: object) -> Iterator[str]:
-    if isinstance(constant, str):
-        yield constant
-    elif isinstance(constant, tuple):
-        for one in constant:
-            yield from _texts(one)
-
-
-def _member(flow: type, name: str) -> Any:
-    """Return what a flow class, or one of its bases below `FlowSpec`, has under a name."""
-    for kind in flow.__mro__:
-        if kind is FlowSpec:
-            break
-        if name in vars(kind) and name not in _NOT_CODE:
-            return vars(kind)[name]
-    return _MISSING
-
-
-def _classes(module: ModuleType) -> Iterator[type]:
-    for value in list(vars(module).values()):
-        is_its = isinstance(value, type) and value.__module__ == module.__name__
-        if is_its and not issubclass(value, FlowSpec):
-            yield value
-
-
-def _hazard(value: object, rest: list[str]) -> str:
-    """Return the kind of what can't be recorded: "clock", "environment", or ""."""
-    if any(value is clock for clock in _CLOCKS):
-        return "clock"
-    if value in _DATES if isinstance(value, type) else False:
-        return "clock" if rest and rest[0] in _NOW else ""
-    return "environment" if value is os.environ or value is os.getenv else ""

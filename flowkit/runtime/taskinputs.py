@@ -149,9 +149,7 @@ def replayed(inputs: TaskInputs, trace: Trace) -> dict[str, ArtifactRef] | None:
     return kept
 
 
-def _merge(
-    inputs: TaskInputs, change: Change, trace: Trace, kept: dict[str, ArtifactRef]
-) -> bool:
+def _merge(inputs: TaskInputs, change: Change, trace: Trace, kept: dict[str, ArtifactRef]) -> bool:
     mine = {*change.names, *kept}
     wanted = [
         name

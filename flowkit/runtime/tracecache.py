@@ -206,9 +206,7 @@ class TraceCache:
     def _inputs(self, spec: TaskSpec) -> TaskInputs:
         root = self._manifest(spec.root)
         manifests = [self._manifest(digest) for digest in spec.inputs]
-        return TaskInputs(
-            spec, root, manifests, self._flow.read_only, self._fingerprints.of_class
-        )
+        return TaskInputs(spec, root, manifests, self._flow.read_only, self._fingerprints.of_class)
 
     def _manifest(self, digest: str) -> Manifest:
         if digest not in self._manifests:

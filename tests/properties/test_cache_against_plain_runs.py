@@ -160,8 +160,10 @@ class Flows:
         for _ in range(self.rng.randrange(4)):
             lines += self._statement(name)
         if name == "join":
-            lines.append(f"self.items = [{self.rng.choice(['i', 'i * 2', '7'])} "
-                         f"for i in range({self.items})]")
+            lines.append(
+                f"self.items = [{self.rng.choice(['i', 'i * 2', '7'])} "
+                f"for i in range({self.items})]"
+            )
         return lines
 
     def _merge(self):

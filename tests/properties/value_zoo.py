@@ -20,6 +20,7 @@ import pyarrow as pa
 import scipy.sparse
 from matplotlib.figure import Figure
 from PIL import Image
+from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
@@ -145,32 +146,37 @@ def zoo():
     }
 
 
-def seen(value):
-    """The value in terms that can be compared: all that its users can see of it."""
-    if isinstance(value, np.ndarray):
-        mask = np.ma.getmaskarray(value).tolist() if isinstance(value, np.ma.MaskedArray) else None
-        return value.dtype, value.shape, np.asarray(value).tolist(), value.flags.f_contiguous, mask
-    if isinstance(value, pd.DataFrame | pd.Series):
-        return value.to_dict(), value.index.names, value.attrs, str(value.dtypes), value.index.dtype
-    if isinstance(value, pd.Index | pl.DataFrame | pl.Series):
-        return value.to_list() if not isinstance(value, pl.DataFrame) else value.rows(), value.shape
-    if isinstance(value, pa.Table):
-        return value.to_pylist(), value.schema
-    if scipy.sparse.issparse(value):
-        return value.toarray().tolist(), value.format
-    if isinstance(value, Image.Image):
-        return value.tobytes(), value.mode, value.size
-    if isinstance(value, Figure):
-        return value.axes[0].lines[0].get_ydata().tolist()
-    if isinstance(value, LogisticRegression | RandomForestClassifier):
-        return value.get_params(), value.predict_proba(np.eye(3)).tolist()
-    if isinstance(value, Exception):
-        return value.args
-    return value
+def of_array(value):
+    mask = np.ma.getmaskarray(value).tolist() if isinstance(value, np.ma.MaskedArray) else None
+    return value.dtype, value.shape, np.asarray(value).tolist(), value.flags.f_contiguous, mask
+
+
+def of_frame(value):
+    return value.to_dict(), value.index.names, value.attrs, str(value.dtypes), value.index.dtype
+
+
+SEEN = {
+    np.ndarray: of_array,
+    pd.DataFrame: of_frame,
+    pd.Series: of_frame,
+    pd.Index: lambda value: (value.to_list(), value.dtype, value.name),
+    pl.DataFrame: lambda value: (value.rows(), value.schema),
+    pl.Series: lambda value: (value.to_list(), value.dtype, value.name),
+    pa.Table: lambda value: (value.to_pylist(), value.schema),
+    scipy.sparse.csr_array: lambda value: (value.toarray().tolist(), value.format),
+    Image.Image: lambda value: (value.tobytes(), value.mode, value.size),
+    Figure: lambda value: value.axes[0].lines[0].get_ydata().tolist(),
+    ClassifierMixin: lambda value: (value.get_params(), value.predict_proba(np.eye(3)).tolist()),
+    Exception: lambda value: value.args,
+}
+"""What users can see of values that can't be compared as a whole."""
 
 
 def is_same(one, other):
-    return type(one) is type(other) and repr(seen(one)) == repr(seen(other)) or one == other
+    if type(one) is not type(other):
+        return False
+    look = next((look for kind, look in SEEN.items() if isinstance(one, kind)), None)
+    return one == other if look is None else repr(look(one)) == repr(look(other))
 
 
 def main(action, folder):
@@ -193,14 +199,8 @@ def main(action, folder):
     return {
         name: f"{one!r} instead of {other!r}"
         for name, (one, other) in found.items()
-        if type(one) is not type(other) or not is_same_set(one, other)
+        if not is_same(one, other)
     }
-
-
-def is_same_set(one, other):
-    """Sets are printed in any order, so what has some is compared by itself."""
-    plain = (set, frozenset, dict, Settings)
-    return one == other if isinstance(one, plain) else is_same(one, other)
 
 
 if __name__ == "__main__":

@@ -94,17 +94,22 @@ def flipped(at: int) -> Fault:
     return change
 
 
-def with_header(name: str, value: str) -> Fault:
-    """Replace a header of the answer."""
+def with_header(name: str, value: str | None) -> Fault:
+    """Replace a header of the answer, or leave it out."""
 
     def change(answer: Answer) -> Answer:
-        lines = answer.head.decode("latin-1").split("\r\n")
+        first, *lines = answer.head.decode("latin-1").split("\r\n")
         kept = [line for line in lines if not line.lower().startswith(f"{name.lower()}:")]
-        return replace(
-            answer, head="\r\n".join([*kept[:1], f"{name}: {value}", *kept[1:]]).encode()
-        )
+        added = [] if value is None else [f"{name}: {value}"]
+        return replace(answer, head="\r\n".join([first, *added, *kept]).encode("latin-1"))
 
     return change
+
+
+def shortened(size: int) -> Fault:
+    """Send only so many bytes, as if there were no more."""
+    relabelled = with_header("Content-Length", str(size))
+    return lambda answer: replace(relabelled(answer), body=answer.body[:size])
 
 
 def late(seconds: float) -> Fault:

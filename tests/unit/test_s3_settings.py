@@ -5,6 +5,7 @@ import pytest
 
 from flowkit.config import Settings, load_settings
 from flowkit.exceptions import UsageError
+from flowkit.stores.wrapping import ReadThroughStore
 from flowkit.wiring import open_blobs
 
 LOOK = """
@@ -69,7 +70,9 @@ def test_a_datastore_without_a_bucket_is_refused(tmp_path, url):
 
 def test_stores_have_caches_of_their_own(tmp_path):
     def cache(**changes):
-        return open_blobs(Settings(home=str(tmp_path), **changes))._cache._root
+        store = open_blobs(Settings(home=str(tmp_path), **changes))
+        assert isinstance(store, ReadThroughStore)
+        return store._cache._root
 
     first = cache(datastore="s3://b/p")
 

@@ -305,7 +305,7 @@ def test_runs_without_a_place_are_told_how_to_configure_one(monkeypatch):
         {"s3root": "b/p"},
         {"run": 3},
     ],
-    ids=str,
+    ids=["run and root", "bucket alone", "prefix alone", "no URL", "no run"],
 )
 def test_arguments_that_do_not_fit_together_are_refused(arguments):
     with pytest.raises(S3URLException):
