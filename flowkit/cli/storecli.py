@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from flowkit import __version__
+from flowkit.cli.cachecommands import cache
 from flowkit.cli.debugging import debug
 from flowkit.cli.objects import logs, show
 from flowkit.cli.storecommands import store
@@ -27,6 +28,7 @@ add_upkeep(group)
 group.add_command(show)
 group.add_command(logs)
 group.add_command(debug)
+group.add_command(cache)
 
 
 @group.command()

@@ -92,7 +92,7 @@ class SqliteTransactions:
         self._path = path
         create_file(path)
         self._connection = SqliteConnection(
-            path, file_uri(path, "mode=rw"), busy_timeout=busy_timeout, clock=clock
+            path, address_of(path, "mode=rw"), busy_timeout=busy_timeout, clock=clock
         )
         try:
             prepare(self._connection, path, busy_timeout)
@@ -153,7 +153,7 @@ class SqliteSnapshots:
         if _size(self._path) == 0:
             return self._empty()
         # Not mode=ro: such a connection would leave -wal and -shm files behind.
-        connection = self._connect(file_uri(self._path, "mode=rw"))
+        connection = self._connect(address_of(self._path, "mode=rw"))
         try:
             connection.pragma("query_only = ON")
             level = connection.snapshot(lambda session: stored_level(session, self._path))
@@ -180,7 +180,7 @@ class SqliteSnapshots:
                 f"can't read the metadata database {self._path}: it was not closed, and its "
                 "directory is read-only; copy the directory to where it can be written"
             )
-        return self._connect(file_uri(self._path, "immutable=1"))
+        return self._connect(address_of(self._path, "immutable=1"))
 
     def _connect(self, uri: str) -> SqliteConnection:
         return SqliteConnection(self._path, uri, busy_timeout=self._busy_timeout, clock=self._clock)
@@ -203,7 +203,7 @@ def _size(path: Path) -> int:
         raise MetadataError(f"can't read {path}: {error.strerror}") from error
 
 
-def file_uri(path: Path, query: str) -> str:
+def address_of(path: Path, query: str) -> str:
     """Return the URI of a database file for SQLite."""
     text = str(path)
     for character in "%?#":

@@ -9,7 +9,7 @@ from pathlib import Path
 from flowkit.metastore.connection import BUSY_TIMEOUT, SqliteConnection, SqliteSession, utc_now
 from flowkit.metastore.creation import stored_level
 from flowkit.metastore.descriptions import description, schema_finding
-from flowkit.metastore.sqlite import file_uri, open_writer
+from flowkit.metastore.sqlite import address_of, open_writer
 from flowkit.model.findings import Finding, MetadataDescription
 
 _DATABASE = f"SQLite {sqlite3.sqlite_version}"
@@ -67,7 +67,7 @@ class SqliteUpkeep:
 
     def _connected(self) -> SqliteConnection:
         if self._connection is None:
-            uri = file_uri(self._path, "mode=rw")
+            uri = address_of(self._path, "mode=rw")
             self._connection = SqliteConnection(
                 self._path, uri, busy_timeout=BUSY_TIMEOUT, clock=utc_now
             )

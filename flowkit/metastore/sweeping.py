@@ -9,7 +9,7 @@ from flowkit.metastore import rows, versionrows
 from flowkit.metastore.database import Row, Session, Snapshots, Transactions
 from flowkit.metastore.lease import LockDirectory, RunLock, this_process
 from flowkit.metastore.removal import deletable, users_of
-from flowkit.model.garbage import PHASES, Buried, Roots, RunRoot, VersionRoot
+from flowkit.model.garbage import Buried, Roots, RunRoot, VersionRoot, announcement
 from flowkit.model.records import RunLease
 
 _LOCK = "collector"
@@ -126,7 +126,7 @@ class SqlCollector:
             self._sign(session)
             session.execute("drop_blob_pins", {})
             now: int = session.query("lock_sweeps", {})[0]["sweeps"]
-            self._sweeps = (now // PHASES + (now % PHASES > 0)) * PHASES + 1
+            self._sweeps = announcement(now)
             session.execute("set_sweeps", {"sweeps": self._sweeps})
 
         self._transactions.write(work)

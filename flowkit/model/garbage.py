@@ -66,6 +66,15 @@ class Buried:
     is_abandoned: bool
 
 
+def announcement(now: int) -> int:
+    """Return what the store's counter becomes when a collection is announced.
+
+    One that died before it began to delete has announced the next one as well.
+    """
+    announced, deleting = 1, 2
+    return now - now % PHASES + announced + (PHASES if now % PHASES == deleting else 0)
+
+
 def is_calm(before: int, after: int) -> bool:
     """Whether no collection can have deleted anything between two looks at the store's counter.
 

@@ -43,7 +43,7 @@ class Watch:
 
     @property
     def hazards(self) -> tuple[Hazard, ...]:
-        """What was seen, each once."""
+        """What was seen, once for each line and kind."""
         return tuple(self._hazards.values())
 
     def looked(self, name: str) -> None:
@@ -53,11 +53,9 @@ class Watch:
 
     def note(self, kind: str, what: str) -> None:
         """Take note of a hazard, with the line of the user's code that is to blame."""
-        if (kind, what) in self._hazards:
-            return
         where = _user_line(sys._getframe(1))  # noqa: SLF001 - inspect.stack reads source files
         if where is not None:
-            self._hazards[kind, what] = Hazard(kind, what, where)
+            self._hazards.setdefault((kind, where), Hazard(kind, what, where))
 
     def opened(self, path: object, mode: object, flags: object) -> None:
         """Take note of a file that is opened."""

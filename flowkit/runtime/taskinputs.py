@@ -7,8 +7,6 @@ from flowkit.model.manifest import ArtifactRef, Frame, Manifest, Read
 from flowkit.model.tasks import TaskSpec
 from flowkit.model.traces import Change, Trace
 
-_PAIR = 2
-
 
 class TaskInputs:
     """The inputs of one task.
@@ -71,10 +69,12 @@ class TaskInputs:
 
     def differing(self, changes: Sequence[Change]) -> set[str]:
         """Return the attributes that merges have to compare, as the inputs have several values."""
-        if not any(change.is_merge for change in changes):
-            return set()
-        names = {name for manifest in self._manifests for name in manifest.artifacts}
-        return {name for name in names if len(self.values(name)) > 1}
+        merges = [change for change in changes if change.is_merge]
+        return {
+            name
+            for name in (self.names if merges else ())
+            if any(_takes(change, name) for change in merges) and len(self.values(name)) > 1
+        }
 
     def values(self, name: str) -> dict[str, ArtifactRef]:
         """Return the different values that the inputs of a join have for an attribute."""
@@ -151,13 +151,7 @@ def replayed(inputs: TaskInputs, trace: Trace) -> dict[str, ArtifactRef] | None:
 
 def _merge(inputs: TaskInputs, change: Change, trace: Trace, kept: dict[str, ArtifactRef]) -> bool:
     mine = {*change.names, *kept}
-    wanted = [
-        name
-        for name in inputs.names
-        if name not in mine
-        and name not in change.exclude
-        and (not change.include or name in change.include)
-    ]
+    wanted = [name for name in inputs.names if name not in mine and _takes(change, name)]
     if any(name not in wanted and name not in mine for name in change.include):
         return False
     for name in wanted:
@@ -166,6 +160,13 @@ def _merge(inputs: TaskInputs, change: Change, trace: Trace, kept: dict[str, Art
             return False
         kept[name] = next(iter(refs.values()))
     return True
+
+
+def _takes(change: Change, name: str) -> bool:
+    """Whether a merge takes an attribute, unless it is there already."""
+    if name in change.names or name in change.exclude:
+        return False
+    return not change.include or name in change.include
 
 
 def _joined(parts: Sequence[str | None]) -> str:

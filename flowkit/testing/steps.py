@@ -8,11 +8,10 @@ from flowkit.api import checked_graph
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.flowspec import FlowSpec, definition
 from flowkit.authoring.parameters import ParameterContext, parameter_values
-from flowkit.content.registry import Registry
 from flowkit.content.store import ArtifactStore
 from flowkit.exceptions import ArtifactError, InvalidNextException, UsageError
 from flowkit.graph.graph import Graph, Node
-from flowkit.materializers.pickled import PickleMaterializer
+from flowkit.materializers.standard import standard_registry
 from flowkit.model.manifest import Frame, Manifest
 from flowkit.model.tasks import TaskKey, TaskSpec
 from flowkit.runtime.root import RunFacts, save_root
@@ -87,7 +86,7 @@ def call_step(
         known = ", ".join(graph.nodes)
         raise UsageError(f"flow '{described.name}' has no step '{step}'; it has: {known}")
     _check_kind(graph[step], artifacts, inputs)
-    store = ArtifactStore(MemoryBlobStore(), Registry(PickleMaterializer()))
+    store = ArtifactStore(MemoryBlobStore(), standard_registry())
     root = save_root(store, described, graph, _parameters(described, params), RunFacts(_USER))
     spec = TaskSpec(
         flow=described.name,

@@ -271,8 +271,8 @@ def test_a_restart_of_the_server_in_mid_run_is_not_noticed(program, own_postgres
     )
     url = own_postgres_server.url()
     with flow.started("run", "--max-workers", "2", FLOWKIT_METADATA=url) as running:
-        while "at work" not in running.stdout.readline():
-            pass
+        while "at work" not in (line := running.stdout.readline()):
+            assert line
         own_postgres_server.stop()
         (tmp_path / "restarted").touch()
         own_postgres_server.restart()

@@ -5,7 +5,10 @@ from pathlib import Path
 from flowkit.content.codec import encode
 from flowkit.content.hashing import digest_of
 from flowkit.content.manifests import encode_items, encode_manifest
+from flowkit.content.preview import PreviewRecord, StoredVisualization
 from flowkit.content.records import RootRecord
+from flowkit.enums import ArtifactType
+from flowkit.materializers.parcels import pack
 from flowkit.model.manifest import ArtifactRef, Frame, Manifest, Read, Transition
 
 HERE = Path(__file__).parent
@@ -44,6 +47,16 @@ MANIFEST = Manifest(
     frames=(Frame("start", "size", 2, 3, ref_to(SMALL, is_inline=True)),),
 )
 END = Manifest()
+PREVIEW = PreviewRecord(
+    ArtifactType.DATA,
+    {"rows": 3, "größe": {"$float": "nan"}},
+    (
+        StoredVisualization("text", "", "drei Zeilen: ä"),
+        StoredVisualization("image/png", "plot", None, digest_of(RAW)),
+    ),
+)
+PARCEL_HEAD = {"order": "C", "größe": [1, None]}
+PARCEL = pack(PARCEL_HEAD, [RAW, bytes(100_000), b""])
 
 FILES = {
     "raw.blob": encode(RAW),
@@ -52,6 +65,8 @@ FILES = {
     "manifest.json": encode_manifest(MANIFEST),
     "items.json": encode_items(ITEMS),
     "end.json": encode_manifest(END),
+    "preview.json": PREVIEW.to_bytes(),
+    "parcel.bin": PARCEL.inband,
 }
 """What this flowkit writes; compared byte for byte."""
 

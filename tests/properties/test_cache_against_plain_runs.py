@@ -287,6 +287,6 @@ def test_caching_changes_no_result_of_random_flows():
 
 
 def test_leaving_negative_reads_out_would_change_results():
-    wrong, _, _ = differences(60, 1, Forgetful)
+    runs = (differences(10, seed, Forgetful)[0] for seed in range(100))
 
-    assert wrong > 0
+    assert any(runs)

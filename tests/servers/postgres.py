@@ -1,5 +1,6 @@
 """A real PostgreSQL server for tests: started once per session, one schema of its own per test."""
 
+import ctypes
 import os
 import pwd
 import shutil
@@ -16,6 +17,8 @@ import psycopg
 import pytest
 
 START_TIMEOUT = 60.0
+# Looked up before any fork.
+_PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
 CAREFUL = "careful"
 """The user, to be created by whoever needs it, who has to give a password."""
 SETTINGS = {
@@ -88,7 +91,13 @@ class PostgresServer:
         command = [self._programs / "postgres", "-D", self.data, "-p", str(self.port), *options]
         with (self.root / "log").open("ab") as log:
             self._process = subprocess.Popen(  # type: ignore[call-overload]
-                command, cwd="/", stdout=log, stderr=log, start_new_session=True, **self._user
+                command,
+                cwd="/",
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
+                **self._user,
             )
         pause = threading.Event()
         for _ in range(int(START_TIMEOUT / 0.02)):
@@ -129,6 +138,12 @@ class PostgresServer:
         """Run a command as the user who owns the cluster."""
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         subprocess.run(command, check=True, cwd=cwd, **quiet, **self._user)  # type: ignore[call-overload]
+
+
+def _end_with_parent() -> None:
+    """Let this process end when its parent does, however that ends."""
+    if _PRCTL is not None:
+        _PRCTL(1, signal.SIGQUIT)
 
 
 def new_server() -> PostgresServer:

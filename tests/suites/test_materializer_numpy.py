@@ -1,5 +1,7 @@
 """The materializer of numpy's arrays passes the suite."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -39,7 +41,7 @@ class TestArrayMaterializer(MaterializerSuite):
 
     def others(self):
         aligned = np.dtype([("a", "i1"), ("b", "f8")], align=True)
-        overlapping = {"names": ["a", "b"], "formats": ["i4", "i4"], "offsets": [0, 2]}
+        overlapping: Any = {"names": ["a", "b"], "formats": ["i4", "i4"], "offsets": [0, 2]}
         return {
             "objects": np.array([None, "a"], dtype=object),
             "masked": np.ma.array([1, 2], mask=[True, False]),

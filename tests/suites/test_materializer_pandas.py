@@ -1,5 +1,7 @@
 """The materializer of pandas passes the suite."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,19 +11,18 @@ from flowkit.testing.materializers import MaterializerSuite, content_of, stored
 
 
 def everything():
+    some: Any = ["2024-07-31", None, "2024"]
     return pd.DataFrame(
         {
             "int": [1, 2, 3],
             "float": [1.5, np.nan, -0.0],
             "text": ["x", None, "é\0"],
             "kind": pd.Categorical(["u", None, "u"], ["v", "u"], ordered=True),
-            "zoned": pd.to_datetime(["2024-07-31", None, "2024"], format="mixed").tz_localize(
-                "UTC"
-            ),
+            "zoned": pd.to_datetime(some, format="mixed").tz_localize("UTC"),
             "berlin": pd.to_datetime(["2024-10-27 02:30"] * 3).tz_localize(
                 "Europe/Berlin", ambiguous=True
             ),
-            "moment": pd.to_datetime(["2024-07-31", None, "2024"], format="mixed"),
+            "moment": pd.to_datetime(some, format="mixed"),
             "span": pd.to_timedelta([1, None, 3], unit="s"),
             "Int": pd.array([1, None, 3], dtype="Int64"),
             "Float": pd.array([1.5, None, 3], dtype="Float32"),

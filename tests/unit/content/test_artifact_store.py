@@ -17,7 +17,8 @@ from flowkit.content.codec import decode
 from flowkit.content.hashing import digest_of
 from flowkit.content.records import RootRecord
 from flowkit.content.registry import Registry
-from flowkit.content.store import INLINE_ITEM, INLINE_ROOT, ArtifactStore
+from flowkit.content.saving import INLINE_ROOT
+from flowkit.content.store import INLINE_ITEM, ArtifactStore
 from flowkit.exceptions import (
     ArtifactUnloadable,
     BlobCorrupted,

@@ -30,7 +30,7 @@ from flowkit.testing.materializers import content_of
         (frozenset([(2,), (1,)]), b"F2:u1:i1;u1:i2;"),
         ([], b"l0:"),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_each_kind_has_its_code(value, code):
     assert canonical_digest(value) == hashlib.sha256(b"fk1" + code).hexdigest()

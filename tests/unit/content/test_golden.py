@@ -9,7 +9,10 @@ import pytest
 
 from flowkit.content.codec import decode
 from flowkit.content.manifests import encode_manifest, parse_manifest
+from flowkit.content.preview import parse_preview
 from flowkit.content.records import parse_record
+from flowkit.materializers.parcels import unpack
+from flowkit.ports.materializer import Payload
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 _spec = importlib.util.spec_from_file_location("golden_make", GOLDEN / "make.py")
@@ -46,6 +49,20 @@ def test_golden_manifests_are_readable(name, manifest):
 
     assert parse_manifest(data) == manifest
     assert encode_manifest(parse_manifest(data)) == data
+
+
+def test_the_golden_preview_is_readable():
+    data = (GOLDEN / "preview.json").read_bytes()
+
+    assert parse_preview(data) == make.PREVIEW
+
+
+def test_the_golden_parcel_is_readable():
+    inband = (GOLDEN / "parcel.bin").read_bytes()
+
+    head, parts = unpack(Payload(inband, make.PARCEL.buffers))
+    assert head == make.PARCEL_HEAD
+    assert [bytes(part) for part in parts] == [make.RAW, bytes(100_000), b""]
 
 
 def test_the_golden_files_agree_with_each_other():

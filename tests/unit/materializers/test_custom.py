@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
@@ -16,6 +17,8 @@ from flowkit.materializers import BaseMaterializer
 from flowkit.materializers.paths import PathMaterializer
 from flowkit.materializers.standard import standard_registry
 from flowkit.ports.materializer import Visualization
+
+Types = tuple[type, ...]
 
 
 class Table:
@@ -38,7 +41,7 @@ class Unknown:
 
 
 class TableMaterializer(BaseMaterializer):
-    ASSOCIATED_TYPES = (Table,)
+    ASSOCIATED_TYPES: ClassVar[Types] = (Table,)
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.DATA_ANALYSIS
 
     def save(self, data):
@@ -65,7 +68,7 @@ class TableMaterializer(BaseMaterializer):
 
 
 class OnRequest(BaseMaterializer):
-    ASSOCIATED_TYPES = (dict, Unknown)
+    ASSOCIATED_TYPES: ClassVar[Types] = (dict, Unknown)
     SKIP_REGISTRATION = True
 
     def save(self, data):
@@ -189,18 +192,19 @@ def test_a_load_that_raises_names_the_class(store):
         def load(self, data_type):
             raise ValueError("no")
 
-    sys.modules[__name__].OnRequest, original = Broken, OnRequest  # type: ignore[misc]
+    module: Any = sys.modules[__name__]
+    module.OnRequest, original = Broken, OnRequest
     try:
         fresh = ArtifactStore(store._blobs, standard_registry())
         with pytest.raises(ArtifactUnloadable, match=r"can't load it \(ValueError: no\)"):
             fresh.load(ref)
     finally:
-        sys.modules[__name__].OnRequest = original  # type: ignore[misc]
+        module.OnRequest = original
 
 
 def test_a_class_that_is_gone_is_unloadable(store):
     class Passing(BaseMaterializer):
-        ASSOCIATED_TYPES = (Unknown,)
+        ASSOCIATED_TYPES: ClassVar[Types] = (Unknown,)
         SKIP_REGISTRATION = True
 
         def save(self, data):
@@ -247,13 +251,13 @@ def two_for_one_type():
         pass
 
     class First(BaseMaterializer):
-        ASSOCIATED_TYPES = (Gadget,)
+        ASSOCIATED_TYPES: ClassVar[Types] = (Gadget,)
 
         def save(self, data):
             pass
 
     class Second(BaseMaterializer):
-        ASSOCIATED_TYPES = (Gadget,)
+        ASSOCIATED_TYPES: ClassVar[Types] = (Gadget,)
 
         def save(self, data):
             pass

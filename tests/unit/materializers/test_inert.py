@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -94,12 +95,12 @@ def test_classes_of_the_flow_file_are_shown_under_its_name():
         pass
 
     Local.__module__, Local.__qualname__ = "__main__", "Local"
-    main = sys.modules["__main__"]
-    main.Local = Local  # type: ignore[attr-defined]
+    main: Any = sys.modules["__main__"]
+    main.Local = Local
     try:
         payload = PickleMaterializer("train").dump([Local()])
     finally:
-        del main.Local  # type: ignore[attr-defined]
+        del main.Local
 
     assert outline(read_inert(payload)) == "[train.Local()]"
 

@@ -23,7 +23,7 @@ class Hostile:
     __hash__ = object.__hash__
 
 
-class HostileDict(dict):
+class HostileDict(dict[str, int]):
     def __len__(self):
         raise RuntimeError("len")
 
@@ -38,7 +38,7 @@ class HostileDict(dict):
     __repr__ = __iter__
 
 
-class HostileList(list):
+class HostileList(list[int]):
     def __len__(self):
         return 10**18
 

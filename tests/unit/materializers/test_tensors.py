@@ -3,6 +3,7 @@
 import pickle
 import sys
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,8 @@ class FlatTensor:
 
 @pytest.fixture
 def torch(monkeypatch):
-    module, storage = ModuleType("torch"), ModuleType("torch.storage")
+    module: Any = ModuleType("torch")
+    storage: Any = ModuleType("torch.storage")
     storage.UntypedStorage = UntypedStorage
     storage.TypedStorage = TypedStorage
     module.storage = storage

@@ -109,7 +109,7 @@ def changed(flow=FLOW, helpers=HELPERS):
         ("    # a comment\n", "    # another\n\n    # and more\n"),
         ('    """Scale."""\n', ""),
         ('    """A model."""\n', '    """Other."""\n'),
-        ("x * by * RATES", "(x*by   *   RATES)[0]".replace(")[0]", "")[1:]),
+        ("x * by * RATES", "x*by   *   RATES"),
         ("return 3", "return 4"),
         ("UNUSED = 1", "UNUSED = 2"),
     ],
