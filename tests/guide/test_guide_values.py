@@ -1,4 +1,4 @@
-"""The guide's samples on values: round trips (5), materializers of users (6), what is shown (13)."""
+"""The guide's samples on values: round trips (5), materializers (6), what is shown (13)."""
 
 import json
 import os
