@@ -30,9 +30,9 @@ A_RUN = (
     "INSERT INTO flow VALUES ('Train', 1, 1)",
     "UPDATE store SET runs = 1",
     (
-        "INSERT INTO run (key, flow, run_id, token, status, user_name, root, created_at, info, host,"
-        " boot_id, pid, pid_start, epoch, heartbeat) VALUES (1, 'Train', '1', 't', 'running', 'ada',"
-        " 'd', 1, '{}', 'h', 'b', 1, 's', 1, 1)"
+        "INSERT INTO run (key, flow, run_id, token, status, user_name, root, created_at, info,"
+        " host, boot_id, pid, pid_start, epoch, heartbeat) VALUES (1, 'Train', '1', 't', 'running',"
+        " 'ada', 'd', 1, '{}', 'h', 'b', 1, 's', 1, 1)"
     ),
     (
         "INSERT INTO task (run, task_id, step, created_at, frames, iteration, inputs)"
