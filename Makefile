@@ -30,7 +30,7 @@ arch: setup
 
 # One run of pytest covers the tests, the docs' code blocks and the examples.
 test: lint types arch
-	$(PYTEST) -n 2
+	$(PYTEST) -n 2 -m "not slow"
 
 cov: setup
 	$(PYTEST) -n 2 --cov --cov-report=term-missing:skip-covered

@@ -316,9 +316,7 @@ def _drive(
                 reuse = _trace_cache(launch, caching, root.store, reporter)
             runner = Runner(
                 lease,
-                Scheduler(
-                    graph, flow=flow.name, run_id=lease.run_id, root=digest, policy=rules
-                ),
+                Scheduler(graph, flow=flow.name, run_id=lease.run_id, root=digest, policy=rules),
                 metadata=metadata,
                 executor=executor,
                 reporter=reporter,

@@ -4,6 +4,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ OTHER = ArtifactRef("b" * 64, "pickle", "builtins.int", 5, b"other")
 
 
 def publication(
-    name: str = "model", version: str | None = None, ref: ArtifactRef = REF, **fields: object
+    name: str = "model", version: str | None = None, ref: ArtifactRef = REF, **fields: Any
 ) -> Publication:
     """Return something to be published."""
     return replace(Publication(name, ref, version), **fields)
@@ -51,14 +52,14 @@ class VersionSuite:
         task_id: int,
         *publishes: Publication,
         status: Status = Status.SUCCEEDED,
-        **fields: object,
+        **fields: Any,
     ) -> AttemptOutcome:
         """Let a task end that publishes something, and return its outcome."""
         ended = replace(outcome(task_id, status), publishes=publishes, **fields)
         store.writer.record(lease, [ended], [new_task(task_id)])
         return ended
 
-    def versions(self, store: Metadata, **query: object) -> list[str]:
+    def versions(self, store: Metadata, **query: Any) -> list[str]:
         found = store.reader.versions.versions(replace(VersionQuery(), **query))
         return [record.label for record in found]
 

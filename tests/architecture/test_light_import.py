@@ -6,8 +6,8 @@ import sys
 # The parts of the standard library that everyone pays for; whatever these bring along is paid too.
 STANDARD = (
     "ast", "collections.abc", "contextlib", "contextvars", "copy", "dataclasses", "enum",
-    "functools", "importlib", "inspect", "itertools", "json", "keyword", "operator", "os", "random", "re",
-    "sys", "textwrap", "types", "typing", "unicodedata", "weakref",
+    "functools", "importlib", "inspect", "itertools", "json", "keyword", "operator", "os", "random",
+    "re", "sys", "textwrap", "types", "typing", "unicodedata", "weakref",
 )  # fmt: skip
 OWN = {
     "flowkit", "flowkit.authoring", "flowkit.enums", "flowkit.exceptions", "flowkit.model",

@@ -7,7 +7,12 @@ from pathlib import Path
 
 LONGEST_FILE = 400
 PYTHON_FOLDERS = ("flowkit", "tests", "examples", "benchmarks", "docs")
-READS_ENVIRONMENT = ("flowkit/config.py", "flowkit/executors/", "flowkit/vaults/", "flowkit/testing/")
+READS_ENVIRONMENT = (
+    "flowkit/config.py",
+    "flowkit/executors/",
+    "flowkit/vaults/",
+    "flowkit/testing/",
+)
 """Settings; executors, which make the environment of tasks; secrets, put into it; suites."""
 
 

@@ -29,13 +29,19 @@ NEXT = (
 A_RUN = (
     "INSERT INTO flow VALUES ('Train', 1, 1)",
     "UPDATE store SET runs = 1",
-    "INSERT INTO run (key, flow, run_id, token, status, user_name, root, created_at, info, host,"
-    " boot_id, pid, pid_start, epoch, heartbeat) VALUES (1, 'Train', '1', 't', 'running', 'ada',"
-    " 'd', 1, '{}', 'h', 'b', 1, 's', 1, 1)",
-    "INSERT INTO task (run, task_id, step, created_at, frames, iteration, inputs)"
-    " VALUES (1, 1, 'start', 1, '[]', 0, '[]')",
-    "INSERT INTO attempt (run, task_id, attempt, status, started_at, log_start, log_end)"
-    " VALUES (1, 1, 0, 'running', 1, 0, 0)",
+    (
+        "INSERT INTO run (key, flow, run_id, token, status, user_name, root, created_at, info,"
+        " host, boot_id, pid, pid_start, epoch, heartbeat) VALUES (1, 'Train', '1', 't', 'running',"
+        " 'ada', 'd', 1, '{}', 'h', 'b', 1, 's', 1, 1)"
+    ),
+    (
+        "INSERT INTO task (run, task_id, step, created_at, frames, iteration, inputs)"
+        " VALUES (1, 1, 'start', 1, '[]', 0, '[]')"
+    ),
+    (
+        "INSERT INTO attempt (run, task_id, attempt, status, started_at, log_start, log_end)"
+        " VALUES (1, 1, 0, 'running', 1, 0, 0)"
+    ),
     "INSERT INTO artifact VALUES (1, 1, 0, 0, 'x', 'd', 'pickle', 'int', 5, 1)",
 )
 

@@ -217,7 +217,7 @@ def load(source):
     module = ModuleType("random_flow")
     module.__file__ = __file__
     sys.modules["random_flow"] = module
-    exec(compile(source, __file__, "exec"), vars(module))  # noqa: S102 - it was just generated
+    exec(compile(source, __file__, "exec"), vars(module))
     return definition(module.Shape)
 
 
@@ -264,7 +264,7 @@ def differences(programs, seed, cache_of):
     """Return how many runs differ from plain ones, and how many tasks were reused, of how many."""
     wrong = reused = tasks = 0
     for number in range(programs):
-        rng = random.Random(seed * 1_000_003 + number)  # noqa: S311 - for reproducible flows
+        rng = random.Random(seed * 1_000_003 + number)
         store = ArtifactStore(MemoryBlobStore(), Registry(PickleMaterializer()))
         flows, traces = Flows(rng), Traces()
         for run_id in range(1, 4):

@@ -23,9 +23,11 @@ def test_the_tarball_has_every_file():
 
 
 def test_extract_writes_the_files_into_a_directory_that_goes_away():
-    with code().extract() as directory:
-        with open(os.path.join(directory, "lib", "helper.py")) as file:
-            assert file.read() == "x = 1\n"
+    with (
+        code().extract() as directory,
+        open(os.path.join(directory, "lib", "helper.py")) as file,
+    ):
+        assert file.read() == "x = 1\n"
 
     assert not os.path.exists(directory)
 

@@ -87,7 +87,7 @@ def modules(flow=FLOW, helpers=HELPERS):
         module = ModuleType(name)
         module.__file__ = __file__
         sys.modules[name] = module
-        exec(compile(dedent(text), f"/{name}.py", "exec"), vars(module))  # noqa: S102
+        exec(compile(dedent(text), f"/{name}.py", "exec"), vars(module))
     return sys.modules["fingerprinted_flow"].Sample
 
 

@@ -46,7 +46,7 @@ def replaced(items, index, item):
     return (*items[:index], item, *items[index + 1 :])
 
 
-def driver_steps(s: State, i: int, mutant: str) -> Iterator[State]:
+def driver_steps(s: State, i: int, mutant: str) -> Iterator[State]:  # noqa: C901, PLR0912 - a model
     d = s.drivers[i]
 
     def to(at: str, **changes) -> State:
@@ -101,7 +101,7 @@ def judged(s: State, d: Driver, to, mutant: str) -> Iterator[State]:
         yield to("pin")
 
 
-def collector_steps(s: State, i: int, mutant: str) -> Iterator[State]:
+def collector_steps(s: State, i: int, mutant: str) -> Iterator[State]:  # noqa: C901, PLR0912
     c = s.collectors[i]
 
     def to(at: str, **changes) -> State:
