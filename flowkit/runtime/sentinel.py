@@ -20,6 +20,8 @@ _NETWORK = frozenset({"socket.connect", "socket.getaddrinfo", "socket.sendto", "
 _PROCESSES = frozenset(
     {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty"}
 )
+_MACHINE = frozenset({"lscpu", "nproc", "uname", "ldconfig", "sysctl"})
+"""Programs by which libraries get to know the machine."""
 _DIRECTORIES = frozenset({"os.listdir", "os.scandir"})
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _ARTIFACTS = (f"{_PACKAGE}/content/", f"{_PACKAGE}/runtime/state.py", f"{_PACKAGE}/stores/")
@@ -100,7 +102,7 @@ class Sentinel:
             watch.opened(*arguments)
         elif event in _NETWORK:
             watch.note("network", f"{event} {arguments[-1]!r}")
-        elif event in _PROCESSES:
+        elif event in _PROCESSES and not (arguments and arguments[0] in _MACHINE):
             watch.note("processes", f"{event} {arguments[0]!r}" if arguments else event)
         elif event in _DIRECTORIES:
             watch.opened(arguments[0] or ".", "r", 0)

@@ -268,3 +268,20 @@ def test_steps_that_look_elsewhere_are_noticed_and_run_each_time(program):
         place = f"{flow.path}:{flow.line_of(code)}"
         found = [line for line in first.out.splitlines() if what in line and place in line]
         assert len(found) == 1, first.out
+
+
+def test_one_more_model_in_the_digits_example_is_the_only_one_that_is_fitted(program):
+    example = Path(__file__).parents[2] / "examples" / "digits.py"
+    flow = program("", "digits.py")
+    flow.path.write_text(example.read_text())
+    flow.flow = "Digits"
+    flow.run("--cache")
+    old = '("nearest neighbours"'
+    more = f'("nearest five", KNeighborsClassifier(n_neighbors=5)),\n            {old}'
+    flow.path.write_text(example.read_text().replace(old, more))
+
+    outcome, run = flow.run("--cache")
+
+    fitted = [line for line in outcome.lines if re.fullmatch(r"[a-z ]+: \d+\.\d%", line)]
+    assert [line.partition(":")[0] for line in fitted] == ["nearest five"]
+    assert len(run.data.leaderboard) == 5

@@ -96,7 +96,7 @@ class PostgresServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - calls the kernel, no more
                 **self._user,
             )
         pause = threading.Event()
