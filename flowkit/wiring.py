@@ -103,7 +103,7 @@ def open_writer(settings: Settings) -> MetadataWriter:
     Raises:
         UsageError: The URL is of a kind that nobody provides.
     """
-    if _metadata_scheme(settings) == "sqlite":
+    if metadata_scheme(settings) == "sqlite":
         from flowkit.metastore import sqlite
 
         return sqlite.open_writer(_sqlite_path(settings))
@@ -119,7 +119,7 @@ def open_reader(settings: Settings) -> MetadataReader:
     Raises:
         UsageError: The URL is of a kind that nobody provides.
     """
-    if _metadata_scheme(settings) == "sqlite":
+    if metadata_scheme(settings) == "sqlite":
         from flowkit.metastore import sqlite
 
         return sqlite.open_reader(_sqlite_path(settings))
@@ -135,7 +135,7 @@ def open_metadata_upkeep(settings: Settings) -> MetadataUpkeep:
     Raises:
         UsageError: The URL is of a kind that nobody provides.
     """
-    if _metadata_scheme(settings) == "sqlite":
+    if metadata_scheme(settings) == "sqlite":
         from flowkit.metastore.sqliteupkeep import SqliteUpkeep
 
         return SqliteUpkeep(_sqlite_path(settings))
@@ -149,7 +149,7 @@ def open_inventory(settings: Settings) -> Inventory:
     """Open what refers to blobs, for those who only look; nothing is created."""
     from flowkit.metastore.sweeping import SqlInventory
 
-    if _metadata_scheme(settings) == "sqlite":
+    if metadata_scheme(settings) == "sqlite":
         from flowkit.metastore import sqlite
 
         return SqlInventory(*sqlite.snapshots(_sqlite_path(settings)))
@@ -175,7 +175,7 @@ def open_run_remover(settings: Settings) -> RunRemover:
 
 def _transactions(settings: Settings) -> Any:
     """Return a database open for writing, and the lock files of its runs."""
-    if _metadata_scheme(settings) == "sqlite":
+    if metadata_scheme(settings) == "sqlite":
         from flowkit.metastore import sqlite
 
         return sqlite.transactions(_sqlite_path(settings))
@@ -200,7 +200,12 @@ def _check_psycopg() -> None:
         ) from error
 
 
-def _metadata_scheme(settings: Settings) -> str:
+def metadata_scheme(settings: Settings) -> str:
+    """Return the kind of the metadata store: "sqlite" or "postgresql".
+
+    Raises:
+        UsageError: The URL is of a kind that nobody provides.
+    """
     # Of the URL, which may have a password, nothing but this is ever repeated.
     scheme = settings.metadata_url.partition(":")[0]
     if scheme in ("postgres", "postgresql"):

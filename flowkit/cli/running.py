@@ -14,6 +14,7 @@ from flowkit.cli.context import FlowFile
 from flowkit.cli.options import ParameterOption, with_option
 from flowkit.config import Settings, adopt
 from flowkit.enums import Status
+from flowkit.launching import RunRequest
 from flowkit.model.events import RunEnded
 from flowkit.ports.listener import Listener
 
@@ -96,7 +97,7 @@ def _decorated(file: FlowFile, decospecs: tuple[str, ...]) -> FlowFile:
     return replace(file, decospecs=(*file.decospecs, *decospecs)) if decospecs else file
 
 
-def _request(file: FlowFile, options: Mapping[str, Any]) -> tuple[api.RunRequest, Settings]:
+def _request(file: FlowFile, options: Mapping[str, Any]) -> tuple[RunRequest, Settings]:
     """Return what the options ask for, and the settings that hold for it."""
     given = {
         name.removeprefix("parameter_"): value
@@ -107,7 +108,7 @@ def _request(file: FlowFile, options: Mapping[str, Any]) -> tuple[api.RunRequest
     if options["namespace"] is not None:
         settings = replace(settings, namespace=options["namespace"] or None)
         adopt(settings)
-    request = api.RunRequest(
+    request = RunRequest(
         parameters=given,
         tags=options["tags"],
         max_workers=options["max_workers"],

@@ -98,7 +98,8 @@ class Presence:
             task_id: The task whose attempt has ended.
             manifest: Digest of its manifest.
         """
-        return set()
+        if is_calm(self._began.pop(task_id, -1), self._seen):
+            return set()
         return self._missing(manifest)
 
     def lost_found(self, result: TaskResult) -> set[str]:

@@ -23,6 +23,7 @@ from flowkit.content.saving import (
 from flowkit.exceptions import (
     ArtifactUnloadable,
     BlobCorrupted,
+    BlobMissing,
     IntegrityError,
     UnpicklableArtifactException,
 )
@@ -144,7 +145,10 @@ class ArtifactStore:
         """
         if ref.preview is None:
             return self._peek(ref)
-        record = parse_preview(self._blobs.get(ref.preview))
+        try:
+            record = parse_preview(self._blobs.get(ref.preview))
+        except BlobMissing:
+            return self._peek(ref)
         shown = [
             Visualization(
                 v.kind, self._shown(v.kind, v.digest) if v.text is None else v.text, v.title
@@ -266,7 +270,10 @@ class ArtifactStore:
     # --- inside -------------------------------------------------------------------------------
 
     def _blobs_of_preview(self, digest: str) -> set[str]:
-        shown = parse_preview(self._blobs.get(digest)).visualizations
+        try:
+            shown = parse_preview(self._blobs.get(digest)).visualizations
+        except BlobMissing:
+            return {digest}  # nothing is lost with it: the value is complete
         return {digest, *(entry.digest for entry in shown if entry.digest is not None)}
 
     def _shown(self, kind: str, digest: str | None) -> str | bytes:

@@ -109,7 +109,8 @@ class MetadataWriter(Protocol):
 class MetadataReader(Protocol):
     """What readers see: one snapshot per call, newest first, in pages, never a value.
 
-    A RUNNING run whose driver is dead is reported as CRASHED, at once on the driver's own host.
+    A RUNNING run whose driver is dead is reported as CRASHED: at once where the driver's lock can
+    be seen, elsewhere a minute after its last heartbeat.
     Unknown objects give None or an empty sequence; nothing raises `NotFoundError` here.
     """
 

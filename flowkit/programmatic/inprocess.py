@@ -17,6 +17,7 @@ from flowkit.client.session import session_at
 from flowkit.config import Settings, flow_config_variables, load_settings
 from flowkit.enums import Status
 from flowkit.exceptions import RunFailed
+from flowkit.launching import RunRequest
 from flowkit.model.events import RunEnded, RunEvent, TaskLines
 
 Executor = Literal["inline", "local"]
@@ -55,7 +56,7 @@ def run(
         data = flowkit.run(Train, alpha=0.5).data
     """
     settings = replace(load_settings(), executor=executor)
-    request = api.RunRequest(parameters=params, tags=tags, max_workers=max_workers)
+    request = RunRequest(parameters=params, tags=tags, max_workers=max_workers)
     described = definition(flow, _configs(declaration(flow), settings), settings.decospecs)
     ended = api.run(described, request, settings, [_echo])
     return _run(ended, settings, is_checked=check)
@@ -89,7 +90,7 @@ def resume(  # noqa: PLR0913 - what a user may ask for
         UsageError: There is no such step.
     """
     settings = replace(load_settings(), executor=executor)
-    request = api.RunRequest(tags=tags, max_workers=max_workers)
+    request = RunRequest(tags=tags, max_workers=max_workers)
     configs: Mapping[str, Any] = {}
     if declaration(flow).configs:
         origin_run_id, configs = api.configs_to_resume(declaration(flow), origin_run_id, settings)

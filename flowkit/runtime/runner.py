@@ -68,8 +68,11 @@ class Policy:
     retry_delay: Callable[[str, int], float] = lambda _step, _attempt: 0.0
 
     def needs_of(self, spec: TaskSpec) -> Needs:
-        """Return what one attempt needs."""
-        return with_gang(self.needs.get(spec.step, Needs()), spec)
+        """Return what one attempt needs; the handling of a failure is not bounded in time."""
+        needs = self.needs.get(spec.step, Needs())
+        if spec.fallback is not None:
+            needs = replace(needs, timeout=None)
+        return with_gang(needs, spec)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flowkit import wiring
-from flowkit.api import checked_graph, interruptible, write_text
+from flowkit.api import checked_graph
 from flowkit.authoring.builtin import catch
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.config import Settings
@@ -17,6 +17,7 @@ from flowkit.content.runlog import RunLogWriter
 from flowkit.content.store import ArtifactStore
 from flowkit.exceptions import InternalError, UsageError
 from flowkit.graph.graph import Graph
+from flowkit.launching import interruptible, write_text
 from flowkit.model.events import RunEnded
 from flowkit.model.manifest import ArtifactRef
 from flowkit.model.records import SPIN_TAG, NewRun, RunRecord

@@ -272,13 +272,11 @@ def test_steps_that_look_elsewhere_are_noticed_and_run_each_time(program):
 
 def test_one_more_model_in_the_digits_example_is_the_only_one_that_is_fitted(program):
     example = Path(__file__).parents[2] / "examples" / "digits.py"
-    flow = program("", "digits.py")
-    flow.path.write_text(example.read_text())
-    flow.flow = "Digits"
+    flow = program(example.read_text(), "digits.py")
     flow.run("--cache")
     old = '("nearest neighbours"'
     more = f'("nearest five", KNeighborsClassifier(n_neighbors=5)),\n            {old}'
-    flow.path.write_text(example.read_text().replace(old, more))
+    flow.path.write_text(flow.path.read_text().replace(old, more))
 
     outcome, run = flow.run("--cache")
 

@@ -7,9 +7,9 @@ import pytest
 from flowkit.enums import Status
 from tests.matrix.covering import parameters, thinned
 from tests.matrix.lab import Lab
-from tests.matrix.shapes import SHAPES, Node, Shape
+from tests.matrix.shapes import BY_NAME, SHAPES, Node, Shape
 from tests.matrix.source import Behaviour, flow_source
-from tests.matrix.troubles import TROUBLES, Trouble
+from tests.matrix.troubles import CATCH, TROUBLES, Trouble
 
 Case = tuple[Shape, Node, Trouble, str]
 
@@ -24,6 +24,18 @@ CASES: list[Case] = [
     for shape, node, trouble, executor in thinned(("local", "inline", "spawn"), SHAPES, TROUBLES)
     if executor in trouble.executors and trouble.applies(shape, node)
 ]
+LATE = """
+import threading
+
+from flowkit import StepDecorator
+
+
+class late(StepDecorator):
+    def wrap(self, call, task):
+        if task.fallback is not None:
+            threading.Event().wait(0.6)
+        call()
+"""
 ROLES = {"start", "split", "foreach", "switch", "child", "gang", "join", "end"}
 
 
@@ -62,3 +74,18 @@ def test_flow_gets_over_the_trouble(
     }
     for key in troubled:
         trouble.check(outcome, outcome.tasks[key])
+
+
+def test_timeout_does_not_hold_for_the_handling_of_a_failure(
+    make_lab: Callable[[Shape], Lab],
+) -> None:
+    shape = BY_NAME["single_step"]
+    decorators = {"only": ("@late", CATCH, "@timeout(seconds=0.3)")}
+    endings = {"only": "threading.Event().wait()"}
+    source = flow_source(shape, [Behaviour("", WORD.check, module=LATE)], decorators, endings)
+
+    outcome = make_lab(shape).write(source).run()
+
+    (task,) = outcome.tasks.values()
+    assert task.data.failure.type == "flowkit.exceptions.TimeoutException"
+    assert task.current_attempt == 1

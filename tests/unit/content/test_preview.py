@@ -99,6 +99,16 @@ def test_a_preview_and_its_images_are_needed_by_the_manifest(store):
     assert {ref.preview, digest_of(PNG)} <= needed
 
 
+def test_a_lost_preview_costs_nothing_but_the_preview(store):
+    ref = store.save({"x": Described()}).refs["x"]
+    digest = store.put_manifest(Manifest({"x": ref}))
+    store._blobs.delete([ref.preview])
+
+    assert ref.preview in store.blobs_of(digest)
+    assert store.preview(ref).visualizations == (Visualization("text", f"{__name__}.Described()"),)
+    assert isinstance(store.load(ref), Described)
+
+
 def test_the_digest_of_a_value_does_not_depend_on_its_preview(store):
     refs = [
         store.save({"x": Described()}, choices=Choices(is_shown=x)).refs["x"] for x in (False, True)

@@ -44,9 +44,7 @@ class Shop:
 
     def begin(self, flow="Train", *, tags=(), origin=None, **values):
         root = self.manifest(flow=flow, **values)
-        return self.writer.create_run(
-            NewRun(flow, "ada", root, tags=tags, origin_run_id=origin)
-        )
+        return self.writer.create_run(NewRun(flow, "ada", root, tags=tags, origin_run_id=origin))
 
     def start(self, lease, task_id=1, attempt=0):
         task = NewTask(task_id, "start", attempt, frames=(), iteration=0, inputs=())
