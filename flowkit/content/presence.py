@@ -5,7 +5,7 @@ from threading import Event
 
 from flowkit.content.store import ArtifactStore
 from flowkit.exceptions import BlobMissing, StorageError
-from flowkit.model.garbage import is_calm
+from flowkit.model.garbage import PHASES, is_calm
 from flowkit.model.records import RunLease
 from flowkit.model.tasks import TaskResult
 from flowkit.ports.sweeping import SweepGuard
@@ -77,11 +77,15 @@ class Presence:
         self._kept = kept
         self._seen = lease.sweeps
         self._began: dict[int, int] = {}
+        store.renew(lease.sweeps // PHASES)
 
     def saw(self, sweeps: int | None) -> None:
         """Take note of the store's counter, as a write of this driver has acknowledged it."""
-        if sweeps is not None:
-            self._seen = sweeps
+        if sweeps is None:
+            return
+        if sweeps // PHASES != self._seen // PHASES:
+            self._store.renew(sweeps // PHASES)
+        self._seen = sweeps
 
     def began(self, task_id: int) -> None:
         """Take note that an attempt of a task begins."""

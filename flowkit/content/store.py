@@ -30,7 +30,7 @@ from flowkit.exceptions import (
 from flowkit.model.artifacttypes import default_type
 from flowkit.model.manifest import ArtifactRef, Manifest, Transition
 from flowkit.model.plainvalues import plain_values
-from flowkit.ports.blobs import BlobStore, Buffer, SupportsMany
+from flowkit.ports.blobs import BlobStore, Buffer, SupportsMany, SupportsRenewal
 from flowkit.ports.materializer import Payload, Visualization
 
 INLINE_BUDGET = 1024 * 1024
@@ -262,6 +262,11 @@ class ArtifactStore:
         """Return those that the store does not have; nothing is read."""
         asked = set(digests)
         return asked - self._blobs.exists(asked)
+
+    def renew(self, collections: int) -> None:
+        """Let the store forget copies of blobs that collections of garbage may have deleted."""
+        if isinstance(self._blobs, SupportsRenewal):
+            self._blobs.renew(collections)
 
     def delete(self, digests: Iterable[str]) -> None:
         """Delete blobs; those that are not there are skipped."""

@@ -76,6 +76,18 @@ class SupportsAges(Protocol):
 
 
 @runtime_checkable
+class SupportsRenewal(Protocol):
+    """A store that keeps copies of blobs, and does not store again what it has a copy of."""
+
+    def renew(self, collections: int) -> None:
+        """Forget all copies if there were other collections of garbage than when this was called.
+
+        Args:
+            collections: How many there have been.
+        """
+
+
+@runtime_checkable
 class SupportsLeftovers(Protocol):
     """A store in which killed writers leave something behind."""
 

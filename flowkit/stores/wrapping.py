@@ -8,6 +8,7 @@ from flowkit.content.codec import flat
 from flowkit.content.hashing import digest_of, is_digest
 from flowkit.exceptions import BlobMissing, IntegrityError, StorageError
 from flowkit.ports.blobs import BlobStore, Buffer, SupportsAges, SupportsMany, SupportsPrepare
+from flowkit.stores.durable import make_durable_directories
 from flowkit.stores.local import LocalBlobStore
 
 _TRIM_TO = 0.8  # of the limit; so that trimming is rare
@@ -59,6 +60,20 @@ class BlobCache:
         """Delete blobs."""
         with contextlib.suppress(StorageError):
             self._blobs.delete(digests)
+
+    def renew(self, collections: int) -> None:
+        """Forget everything unless this was told the same number before."""
+        path = f"{self._root}/collections"
+        known = "0"
+        with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
+            known = file.read()
+        if known == str(collections):
+            return
+        # In this order: whoever is killed in between has it done again.
+        self._blobs.delete([digest for digest, _ in self._blobs.list()])
+        make_durable_directories(self._root)
+        with open(path, "w", encoding="ascii") as file:
+            file.write(str(collections))
 
     def _trim(self) -> None:
         """Delete what was not used for longest, if there is too much."""
@@ -142,6 +157,10 @@ class ReadThroughStore:
         self._cache.forget(gone)
         self._store.delete(gone)
         self._cache.forget(gone)  # somebody may have read one meanwhile
+
+    def renew(self, collections: int) -> None:
+        """Forget what is here if blobs may have been deleted there."""
+        self._cache.renew(collections)
 
     def prepare(self) -> None:
         """Make what the distant store's requests need, for processes to inherit."""

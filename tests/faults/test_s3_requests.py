@@ -374,8 +374,10 @@ def test_what_was_acknowledged_is_there_after_the_server_was_killed(own_s3_serve
     own_s3_server.kill()
     timer = threading.Timer(0.3, own_s3_server.start)
     timer.start()
-    after = store.put(b"while it is down")
-    timer.join()
+    try:
+        after = store.put(b"while it is down")
+    finally:
+        timer.join()
 
     assert len(store.get_many(before)) == 50
     assert bytes(store.get(after)) == b"while it is down"

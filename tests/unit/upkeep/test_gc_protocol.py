@@ -14,7 +14,6 @@ import pytest
 
 from flowkit.model.garbage import announcement, is_calm, was_left_out
 
-
 OVER = ("done", "fenced", "given up")
 
 
