@@ -183,7 +183,7 @@ def test_killed_at_any_step_the_next_collection_completes_the_work(place):
     blobs = LocalBlobStore(place.directory / ".flowkit")
     alive = {digest for digest, _ in blobs.list()}
     garbage = [b"nobody needs this %d" % number for number in range(4)]
-    deaths = set()
+    deaths, stored = set(), set[str]()
     for left in range(100):
         buried = set(blobs.put_many(garbage))
         done = place.call(str(script), str(left))
