@@ -2,13 +2,15 @@
 
 import io
 import os
-import tarfile
-import tempfile
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowkit.client.session import Session
 from flowkit.model.records import RunRecord
+
+if TYPE_CHECKING:
+    import tarfile
+    import tempfile
 
 CODE = "_code"
 
@@ -41,8 +43,10 @@ class RunCode:
         return str(self.info.get("file", ""))
 
     @property
-    def tarball(self) -> tarfile.TarFile:
+    def tarball(self) -> "tarfile.TarFile":
         """The files as an open tar archive in memory."""
+        import tarfile  # noqa: PLC0415 - only for those who ask
+
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as archive:
             for name, text in self.files.items():
@@ -55,6 +59,8 @@ class RunCode:
 
     def extract(self) -> "tempfile.TemporaryDirectory[str]":
         """Write the files into a new private directory; it goes when the returned object does."""
+        import tempfile  # noqa: PLC0415 - only for those who ask
+
         directory = tempfile.TemporaryDirectory(prefix="flowkit-code-")
         for name, text in self.files.items():
             target = os.path.abspath(os.path.join(directory.name, name))

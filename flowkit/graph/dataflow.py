@@ -88,26 +88,31 @@ class Dataflow:
             *self._named_under_foreach(),
             *self._named_in_branches(),
             *self._scheduled_versions(),
-            *self._never_assigned(),
         ]
         return sorted(found, key=lambda one: (one.file != self._graph.file, one.file, one.line))
 
     def warnings(self) -> list[Problem]:
-        """Return the reads of what is not assigned on every way."""
+        """Return the reads of what no step assigns, or not on every way.
+
+        They may still work: a helper that gets ``self``, or a property, can assign unseen.
+        """
         found = self._begins()
         return [
-            self._problem(
-                "maybe-unassigned",
-                name,
-                line,
-                f"step '{name}' reads self.{attribute}, which is not assigned on every way to it",
-            )
-            for name, access in self.accesses.items()
-            for attribute, line in access.reads.items()
-            if not access.is_open
-            and not found[name].is_open
-            and attribute not in found[name].must
-            and (attribute in found[name].may or attribute in access.guarded)
+            *self._never_assigned(),
+            *(
+                self._problem(
+                    "maybe-unassigned",
+                    name,
+                    line,
+                    f"step '{name}' reads self.{attribute}, not assigned on every way to it",
+                )
+                for name, access in self.accesses.items()
+                for attribute, line in access.reads.items()
+                if not access.is_open
+                and not found[name].is_open
+                and attribute not in found[name].must
+                and (attribute in found[name].may or attribute in access.guarded)
+            ),
         ]
 
     def _named_under_foreach(self) -> Iterator[Problem]:

@@ -108,10 +108,16 @@ def make_plan(stores: Stores, reach: Reach, roots: Roots, *, grace: float = DAY)
     )
 
 
+CLOCK_SLACK = 2_000_000
+"""Microseconds by which a file's time may lag behind the database's: clocks of files are coarse."""
+
+
 def cutoff_of(roots: Roots, grace: float) -> int:
     """Return the time (UTC microseconds) since which blobs are kept, whoever needs them."""
     graced = int(roots.now - grace * 1e6)
-    return graced if roots.running_since is None else min(graced, roots.running_since)
+    if roots.running_since is None:
+        return graced
+    return min(graced, roots.running_since - CLOCK_SLACK)
 
 
 def collect(

@@ -11,7 +11,7 @@ from contextlib import closing
 import psycopg
 import pytest
 
-from flowkit import Flow, Run, metadata, namespace
+from flowkit import Flow, Run, default_metadata, metadata, namespace
 from flowkit.metastore.postgres import open_reader
 from tests.servers.postgres import CAREFUL, free_port
 
@@ -233,6 +233,7 @@ def test_client_objects_find_the_configured_store_without_carrying_its_password(
     program(FLOW)("run", FLOWKIT_METADATA=careful_url)
     monkeypatch.setenv("FLOWKIT_METADATA", careful_url)
     monkeypatch.setenv("FLOWKIT_HOME", str(tmp_path))
+    default_metadata()
     namespace(None)
     carried = pickle.dumps(Flow("Score"))
     reading = "import pickle, sys; print(pickle.load(sys.stdin.buffer).latest_run.data.total)"

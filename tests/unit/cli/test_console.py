@@ -12,7 +12,7 @@ from flowkit.cli.errors import show_error
 from flowkit.enums import Cause, Status
 from flowkit.exceptions import FlowkitError, Interrupted, LintError, NotFoundError
 from flowkit.graph.problems import Problem
-from flowkit.model.events import Notice, RunEnded, TaskEnded, TaskLines, TaskStarted
+from flowkit.model.events import Notice, RunEnded, RunStarted, TaskEnded, TaskLines, TaskStarted
 from flowkit.model.manifest import ArtifactRef, Transition
 from flowkit.model.tasks import AttemptError, TaskKey, TaskResult, TaskSpec
 
@@ -99,7 +99,9 @@ def test_the_end_of_a_failed_run_names_step_task_and_reason(capsys):
 
 def test_the_end_of_other_runs():
     assert lines(run_ended(Status.SUCCEEDED)) == ["Done!"]
-    assert lines(run_ended(Status.SUCCEEDED, reused=3))[-1] == "Done!"
+    assert lines(RunStarted("F", "7", "6"), run_ended(Status.SUCCEEDED, reused=3))[-1] == "Done!"
+    cached = "3 of 4 tasks cached (run --no-cache to execute them)."
+    assert lines(run_ended(Status.SUCCEEDED, reused=3))[-1] == cached
     assert lines(run_ended(Status.CANCELLED)) == ["Workflow interrupted."]
 
 

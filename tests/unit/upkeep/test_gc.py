@@ -59,6 +59,7 @@ def test_a_plan_changes_not_one_byte(shop):
 def test_young_garbage_is_kept_for_the_grace_period(shop):
     shop.run(x=shop.value("a"))
     shop.remove("Train", "1")
+    shop.age(0)
     plan = shop.gc(grace=3600)
 
     assert plan.garbage == {}
