@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: setup fmt lint types arch test cov docs examples demo bench clean
+.PHONY: setup fmt lint types arch test matrix cov docs examples demo bench clean
 .NOTPARALLEL:
 
 setup: .venv/.stamp-dev
@@ -31,6 +31,10 @@ arch: setup
 # One run of pytest covers the tests, the docs' code blocks and the examples.
 test: lint types arch
 	$(PYTEST) -n 2 -m "not slow"
+
+# Every graph shape with every behaviour: a long campaign, of which `make test` runs a slice.
+matrix: setup
+	$(PYTEST) -n 2 tests/matrix
 
 cov: setup
 	$(PYTEST) -n 2 --cov --cov-report=term-missing:skip-covered

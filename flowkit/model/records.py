@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from flowkit.enums import Status
 from flowkit.model.manifest import ArtifactRef, Read
 from flowkit.model.tasks import AttemptError, Frame
-from flowkit.model.traces import Trace
-from flowkit.model.versions import Annotation, Pin, Publication
+
+if TYPE_CHECKING:  # their dataclasses cost start-up time that most processes need not pay
+    from flowkit.model.traces import Trace
+    from flowkit.model.versions import Annotation, Pin, Publication
 
 SPIN_TAG = "spin"
 """The system tag of runs that are no whole run of their flow; never anybody's latest run."""
@@ -37,7 +40,7 @@ class NewRun:
     origin_run_id: str | None = None
     info: Mapping[str, object] = field(default_factory=dict)
     run_id: str | None = None
-    pins: Sequence[Pin] = ()
+    pins: "Sequence[Pin]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +142,9 @@ class AttemptOutcome:
     log_start: int
     log_end: int
     origin: str | None = None
-    publishes: tuple[Publication, ...] = ()
-    annotations: tuple[Annotation, ...] = ()
-    trace: Trace | None = None
+    publishes: "tuple[Publication, ...]" = ()
+    annotations: "tuple[Annotation, ...]" = ()
+    trace: "Trace | None" = None
     """What makes the result reusable; kept with the attempt."""
 
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from flowkit.enums import Cause, Status
 from flowkit.model.manifest import ArtifactRef, Frame, Read, Transition
-from flowkit.model.traces import Observation
-from flowkit.model.versions import Annotation, Publication
+
+if TYPE_CHECKING:  # their dataclasses cost start-up time that most processes need not pay
+    from flowkit.model.traces import Observation
+    from flowkit.model.versions import Annotation, Publication
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +145,9 @@ class TaskResult:
     written: Mapping[str, ArtifactRef] = field(default_factory=dict)
     reads: tuple[Read, ...] = ()
     origin: str | None = None
-    publishes: tuple[Publication, ...] = ()
-    annotations: tuple[Annotation, ...] = ()
-    observation: Observation | None = None
+    publishes: "tuple[Publication, ...]" = ()
+    annotations: "tuple[Annotation, ...]" = ()
+    observation: "Observation | None" = None
 
 
 __all__ = ["AttemptError", "Frame", "Gang", "Needs", "TaskKey", "TaskResult", "TaskSpec"]
