@@ -1,4 +1,4 @@
-"""Finding one artifact version by name, version, alias or id, with errors that say what there is."""
+"""Finding one artifact version by name, version, alias or id; errors say what there is."""
 
 import re
 from collections.abc import Iterator
