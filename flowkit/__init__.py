@@ -10,8 +10,10 @@ from flowkit.authoring import builtin as _builtin
 from flowkit.authoring.config_values import ConfigValue, config_expr
 from flowkit.authoring.configs import Config
 from flowkit.authoring.current import current
+from flowkit.authoring.declarations import ArtifactConfig
 from flowkit.authoring.decorating import decorating as _decorating
 from flowkit.authoring.decorators import FlowDecorator, StepDecorator
+from flowkit.authoring.externals import ArtifactSelector, ExternalArtifact
 from flowkit.authoring.flowdecorators import (
     exit_hook,
     project,
@@ -22,9 +24,12 @@ from flowkit.authoring.flowdecorators import (
 from flowkit.authoring.flowspec import FlowSpec
 from flowkit.authoring.parameters import JSONType, JSONTypeClass, Parameter
 from flowkit.authoring.seeds import UNSEEDED as _UNSEEDED  # noqa: F401 - taken before user code
+from flowkit.authoring.stepcontext import get_step_context, log_artifact_metadata, log_metadata
 from flowkit.authoring.steps import step
+from flowkit.enums import ArtifactType
 
 if TYPE_CHECKING:
+    from flowkit.artifacts import load_artifact, register_artifact, save_artifact
     from flowkit.authoring import secretsources as _secretsources
     from flowkit.authoring.includefile import IncludeFile
     from flowkit.authoring.mutators import FlowMutator, StepMutator
@@ -35,6 +40,8 @@ if TYPE_CHECKING:
         user_step_decorator,
     )
     from flowkit.client import (
+        ArtifactVersion,
+        Client,
         DataArtifact,
         Flow,
         Flows,
@@ -66,9 +73,15 @@ retry = _decorating(_builtin.retry)
 timeout = _decorating(_builtin.timeout)
 
 __all__ = [  # noqa: RUF022 - in the order of sorted()
+    "ArtifactConfig",
+    "ArtifactSelector",
+    "ArtifactType",
+    "ArtifactVersion",
+    "Client",
     "Config",
     "ConfigValue",
     "DataArtifact",
+    "ExternalArtifact",
     "Flow",
     "FlowDecorator",
     "FlowMutator",
@@ -97,6 +110,10 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "exit_hook",
     "get_metadata",
     "get_namespace",
+    "get_step_context",
+    "load_artifact",
+    "log_artifact_metadata",
+    "log_metadata",
     "metadata",
     "namespace",
     "parallel",
@@ -104,10 +121,12 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "parallel_map",
     "profile",
     "project",
+    "register_artifact",
     "resources",
     "resume",
     "retry",
     "run",
+    "save_artifact",
     "schedule",
     "secrets",
     "step",
@@ -121,6 +140,8 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
 
 # The facade's upward edge: these names are looked up where they live when they are first used.
 _LAZY = {
+    "ArtifactVersion": "flowkit.client",
+    "Client": "flowkit.client",
     "DataArtifact": "flowkit.client",
     "Flow": "flowkit.client",
     "FlowMutator": "flowkit.authoring.mutators",
@@ -139,13 +160,16 @@ _LAZY = {
     "default_namespace": "flowkit.client",
     "get_metadata": "flowkit.client",
     "get_namespace": "flowkit.client",
+    "load_artifact": "flowkit.artifacts",
     "metadata": "flowkit.client",
     "namespace": "flowkit.client",
     "parallel_imap_unordered": "flowkit.multicore",
     "parallel_map": "flowkit.multicore",
     "profile": "flowkit.profiling",
+    "register_artifact": "flowkit.artifacts",
     "resume": "flowkit.programmatic",
     "run": "flowkit.programmatic",
+    "save_artifact": "flowkit.artifacts",
     "secrets": "flowkit.authoring.secretsources",
     "toml_parser": "flowkit.authoring.parsers",
     "user_step_decorator": "flowkit.authoring.userdecorators",

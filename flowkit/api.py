@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -30,6 +30,7 @@ from flowkit.launching import (
 from flowkit.model.events import RunEnded
 from flowkit.model.pathspec import check_run_id
 from flowkit.model.records import RunRecord
+from flowkit.pinning import externals_of
 from flowkit.ports.listener import Listener
 from flowkit.ports.metadata import MetadataReader
 from flowkit.runtime.reuse import NoReuse, OriginRun, steps_from
@@ -88,6 +89,7 @@ def run(
     Raises:
         LintError: The flow's graph breaks rules.
         UsageError: A parameter or another part of the request can't be used; nothing was written.
+        NotFoundError: An external artifact can't be found; the message has all of these.
         VersionExistsError: The flow declares a version that is there with other content.
         StorageError: The store can't be written; no task was started.
         Interrupted: The run was stopped by a signal; its state is CANCELLED.
@@ -97,9 +99,10 @@ def run(
     with opened_executor(launch) as executor:
         store = store_of(launch)
         refuse_taken_versions(launch, values)
+        found = externals_of(launch, store, values)
         facts = facts_of(launch, None)
-        root = Root(store, partial(save_root, store, flow, launch.graph, values, facts))
-        return drive(launch, executor, root, NoReuse())
+        save = partial(save_root, store, flow, launch.graph, found.values, facts, found.refs)
+        return drive(replace(launch, pins=found.pins), executor, Root(store, save), NoReuse())
 
 
 def resume(
@@ -144,14 +147,17 @@ def resume(
             reuse = OriginRun(
                 metadata, store, graph=graph, flow=flow.name, run_id=origin.run_id, rerun=rerun
             )
+            pins = metadata.versions.pins(flow.name, origin.run_id)
         finally:
             metadata.close()
         taken = store.get_manifest(origin.root).artifacts
-        inherited = {name: taken[name] for name in flow.parameters if name in taken}
+        given = (*flow.parameters, *flow.externals)
+        inherited = {name: taken[name] for name in given if name in taken}
         new = {name: p for name, p in flow.parameters.items() if name not in taken}
         facts = facts_of(launch, origin.run_id)
-        values = values_of(launch, new)
-        root = Root(store, partial(save_root, store, flow, graph, values, facts, inherited))
+        found = externals_of(launch, store, values_of(launch, new), inherited, pins)
+        save = partial(save_root, store, flow, graph, found.values, facts, found.refs)
+        root, launch = Root(store, save), replace(launch, pins=found.pins)
         try:
             return drive(launch, executor, root, reuse, origin, clone_only=resumption.clone_only)
         except ConflictError:

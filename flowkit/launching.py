@@ -28,6 +28,7 @@ from flowkit.graph.graph import Graph
 from flowkit.model.events import Notice, RunEnded, RunStarted
 from flowkit.model.pathspec import check_tag
 from flowkit.model.records import NewRun, RunLease, RunRecord
+from flowkit.model.versions import Pin
 from flowkit.ports.executor import Executor
 from flowkit.ports.listener import Listener
 from flowkit.runtime.caching import CachePolicy, cache_policy
@@ -55,6 +56,7 @@ class RunRequest:
         cache: Whether earlier results are reused: True for all steps that don't say no, False for
             none, None as steps, flow and settings say.
         cache_refresh: Steps that run even so, and whose new results are reused from then on.
+        pins: External artifacts by attribute, as what finds a version: "name@version".
     """
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -66,6 +68,7 @@ class RunRequest:
     attribute_file: str | None = None
     cache: bool | None = None
     cache_refresh: Sequence[str] = ()
+    pins: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class Launch:
     settings: Settings
     listeners: Sequence[Listener]
     run_id: str | None = None
+    pins: tuple[Pin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,9 @@ def drive(
             _announce(lease, request, settings)
             reporter = Reporter(log, launch.listeners, request.max_log_size)
             reporter.tell(RunStarted(flow.name, lease.run_id, origin.run_id if origin else None))
+            for pin in launch.pins:
+                text = f"{pin.attribute} -> {pin.label} ({pin.digest[:12]})"
+                reporter.tell(Notice(text))
             caching = _cache_policy(launch)
             rules = scheduler_policy(flow, graph, request.max_num_splits)
             if origin is None and caching.steps:
@@ -277,6 +284,7 @@ def _new_run(launch: Launch, root: str, origin: RunRecord | None) -> NewRun:
         ),
         origin_run_id=origin.run_id if origin else None,
         run_id=launch.run_id,
+        pins=launch.pins,
         info={
             "file": os.path.abspath(flow.file) if flow.file else "",
             "start_step": launch.graph.start,

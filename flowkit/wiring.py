@@ -237,6 +237,8 @@ def open_session(location: str | None = None) -> "Session":
         log_path=lambda token: log_path(settings, token),
         location=settings.metadata_location,
         user_namespace=settings.namespace or "",
+        user=settings.user,
+        datastore=settings.home if settings.datastore == "local" else settings.datastore,
     )
 
 

@@ -50,7 +50,8 @@ class ArtifactConfig:
     version: str | int | None = None
     tags: Sequence[str] = ()
     artifact_type: ArtifactType | str | None = None
-    run_metadata: Mapping[str, Any] = field(default_factory=dict)
+    # Left out of the hash, which Optional[Annotated[...]] needs: a dict has none.
+    run_metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
     materializer: Any = None
     per_task: bool = False
     allow_type_change: bool = False
@@ -134,16 +135,20 @@ def template_fields(text: str) -> list[str]:
     """Return the names in braces of a template.
 
     Raises:
-        DefinitionError: The braces don't match.
+        DefinitionError: The braces don't match, or have something else than a name in them.
     """
     if "{" not in text and "}" not in text:
         return []
     from string import Formatter  # noqa: PLC0415 - most names have no braces
 
     try:
-        return [name for _, name, _, _ in Formatter().parse(text) if name is not None]
+        found = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
     except ValueError as error:
         raise DefinitionError(f"template {text!r}: {error}") from None
+    for name in found:
+        if not name.isidentifier():
+            raise DefinitionError(f"template {text!r}: use names only, such as {{date}}")
+    return found
 
 
 def _checked_text(what: str, value: Any) -> str | None:
@@ -161,9 +166,7 @@ def _checked_text(what: str, value: Any) -> str | None:
 
 
 class _Anything(dict[str, str]):
-    def __missing__(self, key: str) -> str:
-        if not key.isidentifier():
-            raise DefinitionError(f"template field {{{key}}}: use names only, such as {{date}}")
+    def __missing__(self, _: str) -> str:
         return "x"
 
 

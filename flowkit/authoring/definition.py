@@ -9,6 +9,7 @@ from flowkit.authoring.config_values import LazyValue
 from flowkit.authoring.configs import Config, ConfigDef, declared
 from flowkit.authoring.declarations import check_templates, read_declarations
 from flowkit.authoring.decorators import FlowDecorator, settled
+from flowkit.authoring.externals import ExternalArtifact
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.parameters import Parameter
 from flowkit.authoring.steps import MARK, StepDef, StepMark
@@ -49,6 +50,7 @@ def read_definition(flow: type, base: type) -> FlowDef:
         decorators=_inherited_decorators(flow),
         configs=configs,
         declarations=declarations,
+        externals={k: v for k, v in found.items() if isinstance(v, ExternalArtifact)},
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from flowkit.authoring.configs import ConfigDef
 from flowkit.authoring.declarations import Declaration
 from flowkit.authoring.decorators import FlowDecorator
+from flowkit.authoring.externals import ExternalArtifact
 from flowkit.authoring.parameters import Parameter
 from flowkit.authoring.steps import StepDef
 
@@ -28,6 +29,7 @@ class FlowDef:
         config_values: Plain values of the configs by attribute name, once they are known.
         decospecs: The step decorators that were added from outside, as with ``--with``.
         declarations: Attribute name to what its annotation says.
+        externals: Attribute name to the artifact from elsewhere.
     """
 
     name: str
@@ -42,11 +44,13 @@ class FlowDef:
     config_values: Mapping[str, Any] = field(default_factory=dict)
     decospecs: tuple[str, ...] = ()
     declarations: Mapping[str, Declaration] = field(default_factory=dict)
+    externals: Mapping[str, ExternalArtifact] = field(default_factory=dict)
 
     @property
     def read_only(self) -> frozenset[str]:
         """The artifacts of every run that steps can't change."""
-        return frozenset({*self.parameters, *self.configs, *self.constants, "name"})
+        given = (*self.parameters, *self.configs, *self.externals)
+        return frozenset({*given, *self.constants, "name"})
 
     @property
     def seen_configs(self) -> dict[str, Any]:

@@ -118,6 +118,7 @@ def _request(file: FlowFile, options: Mapping[str, Any]) -> tuple[RunRequest, Se
         attribute_file=options["runner_attribute_file"],
         cache=options.get("cache"),
         cache_refresh=options.get("cache_refresh", ()),
+        pins=dict(_pin(text) for text in options["pins"]),
     )
     return request, settings
 
@@ -166,6 +167,13 @@ def _with_cache_options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
+def _pin(text: str) -> tuple[str, str]:
+    attribute, equals, version = text.partition("=")
+    if not equals or not attribute or not version:
+        raise click.UsageError(f"--pin {text}: write ATTRIBUTE=NAME@VERSION")
+    return attribute, version
+
+
 def _with_run_options(function: Callable[..., None]) -> Callable[..., None]:
     positive = click.IntRange(min=1)
     options = [
@@ -200,6 +208,13 @@ def _with_run_options(function: Callable[..., None]) -> Callable[..., None]:
             "--runner-attribute-file",
             type=click.Path(dir_okay=False, writable=True),
             help="Write run id, flow and metadata to this file as JSON.",
+        ),
+        click.option(
+            "--pin",
+            "pins",
+            multiple=True,
+            metavar="ATTRIBUTE=VERSION",
+            help="Take this version for an external artifact: model=trained@3; may be repeated.",
         ),
         click.option("--namespace", help="The client's namespace inside tasks; '' is global."),
         with_option,

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from flowkit import __version__
+from flowkit.cli.artifactcommands import artifact
 from flowkit.cli.cachecommands import cache
 from flowkit.cli.debugging import debug
 from flowkit.cli.objects import logs, show
@@ -29,6 +30,7 @@ group.add_command(show)
 group.add_command(logs)
 group.add_command(debug)
 group.add_command(cache)
+group.add_command(artifact)
 
 
 @group.command()

@@ -1,5 +1,7 @@
 """The door to what has been run: flows, runs, steps, tasks and their artifacts, read-only."""
 
+from flowkit.client.artifactclient import Client
+from flowkit.client.artifactversions import ArtifactVersion, NamedArtifact
 from flowkit.client.flows import Flows
 from flowkit.client.namespaces import default_namespace, get_namespace, namespace
 from flowkit.client.objects import DataArtifact, Flow, Run, Step, Task
@@ -15,10 +17,13 @@ from flowkit.client.taskdata import TaskData
 from flowkit.client.tasks import Metadatum
 
 __all__ = [
+    "ArtifactVersion",
+    "Client",
     "DataArtifact",
     "Flow",
     "Flows",
     "Metadatum",
+    "NamedArtifact",
     "Run",
     "Session",
     "Step",

@@ -1,10 +1,12 @@
 """One artifact of one task, without its task's class."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from flowkit.client.clientobject import PartOfRun
 from flowkit.client.internal import Answer
+from flowkit.client.logged import logged_metadata
 from flowkit.client.tasks import RecordedTask
 from flowkit.exceptions import DataMissingError
 from flowkit.model.manifest import ArtifactRef
@@ -59,6 +61,11 @@ class RecordedArtifact(PartOfRun):
         """Name of what wrote the value and can load it; "" for internal names."""
         found = self._found()
         return "" if isinstance(found, Answer) else found.materializer
+
+    @property
+    def run_metadata(self) -> Mapping[str, Any]:
+        """What steps have logged about an artifact that has no versions, by key."""
+        return logged_metadata(self._task._session, self.pathspec)  # noqa: SLF001 - of its task
 
     @property
     def created_at(self) -> datetime:

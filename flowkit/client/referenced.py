@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from flowkit.exceptions import DataMissingError, IntegrityError, UsageError
 from flowkit.model.references import METHODS, DataReference
@@ -29,7 +30,7 @@ def refer(path: str, method: str) -> DataReference:
     return DataReference(absolute, method, fingerprint, size)
 
 
-def checked_path(reference: DataReference) -> str:
+def checked_path(reference: DataReference) -> Path:
     """Return the path of what was registered, if that is still what it was.
 
     Raises:
@@ -39,7 +40,7 @@ def checked_path(reference: DataReference) -> str:
     fingerprint, _ = _fingerprint(reference.uri, reference.method)
     if fingerprint != reference.fingerprint:
         raise IntegrityError(f"{reference.uri} was changed since it was registered")
-    return reference.uri
+    return Path(reference.uri)
 
 
 def _fingerprint(path: str, method: str) -> tuple[str, int]:

@@ -23,7 +23,7 @@ class Results(Sequence[T], Generic[T]):
     """
 
     def __init__(self, load: Callable[[], Iterator[T]], row: Callable[[T], Row]) -> None:
-        self._row = row
+        self.row = row
         self._rest = load()
         self._loaded: list[T] = []
 
@@ -65,11 +65,11 @@ class Results(Sequence[T], Generic[T]):
         """Return a pandas frame with a row for each."""
         import pandas as pd  # noqa: PLC0415 - optional
 
-        return pd.DataFrame([self._row(one) for one in self])
+        return pd.DataFrame([self.row(one) for one in self])
 
     def to_rows(self) -> list[Row]:
         """Return a dict for each, as a table has it."""
-        return [self._row(one) for one in self]
+        return [self.row(one) for one in self]
 
     def __repr__(self) -> str:
         shown = self[:_SHOWN]
@@ -77,7 +77,7 @@ class Results(Sequence[T], Generic[T]):
             return "(none)"
         from tabulate import tabulate  # noqa: PLC0415 - only where a table is looked at
 
-        rows = [{key: _cell(value) for key, value in self._row(one).items()} for one in shown]
+        rows = [{key: _cell(value) for key, value in self.row(one).items()} for one in shown]
         table: str = tabulate(rows, headers="keys", disable_numparse=True)
         return f"{table}\n..." if self._load(_SHOWN + 1) > _SHOWN else table
 

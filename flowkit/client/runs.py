@@ -1,9 +1,12 @@
 """What a run's record says, without its steps."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from flowkit.client.clientobject import PartOfRun, local_time
 from flowkit.client.code import RunCode, code_of
+from flowkit.client.logged import logged_metadata
 from flowkit.client.tags import Taggable
 from flowkit.enums import Status
 from flowkit.model.records import RunRecord
@@ -21,6 +24,16 @@ class RecordedRun(Taggable, PartOfRun):
             writer.change_tags(self._address.flow, self.id, add, remove)
         finally:
             writer.close()
+
+    @property
+    def name(self) -> str:
+        """The run as people write it: ``Train/12``."""
+        return self.pathspec
+
+    @property
+    def run_metadata(self) -> Mapping[str, Any]:
+        """What steps and people have logged about the run, by key."""
+        return logged_metadata(self._session, self.pathspec)
 
     @property
     def status(self) -> Status:

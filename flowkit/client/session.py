@@ -21,12 +21,14 @@ class Session:
 
     Attributes:
         metadata: Reader of runs, tasks and attempts.
-        writer: Opens a writer, which the caller closes; only changes of tags need one.
+        writer: Opens a writer, which the caller closes; only what changes something needs one.
         store: Manifests and values.
         log_path: From the token of a run to the path of its log file.
         location: The normalised metadata string, e.g. "sqlite:////data/.flowkit/flowkit.db".
         user_namespace: The namespace that holds unless another one is set, e.g. "user:ada"; "" is
             the global one.
+        user: Who makes versions and changes them.
+        datastore: Directory or URL of the content store.
     """
 
     metadata: MetadataReader
@@ -35,6 +37,8 @@ class Session:
     log_path: Callable[[str], str]
     location: str
     user_namespace: str
+    user: str = ""
+    datastore: str = ""
 
 
 class _Sessions(local):

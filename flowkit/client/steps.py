@@ -21,6 +21,11 @@ class RecordedStep(PartOfRun):
         return newest
 
     @property
+    def name(self) -> str:
+        """Name of the step."""
+        return self.id
+
+    @property
     def created_at(self) -> datetime:
         """When the first task of the step was created, in naive local time."""
         steps = self._session.metadata.steps(self._address.flow, self._run.run_id)

@@ -1,6 +1,6 @@
 """What the records of a task say and what it printed, without its artifacts' values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, overload
 
@@ -10,6 +10,7 @@ from flowkit.client.code import RunCode, code_of
 from flowkit.client.contents import Contents
 from flowkit.client.facts import task_facts
 from flowkit.client.internal import is_finished, is_successful
+from flowkit.client.logged import logged_metadata
 from flowkit.client.logs import check_stream, read_log, split_lines
 from flowkit.content.runlog import LogRecord
 from flowkit.enums import Status
@@ -78,6 +79,16 @@ class RecordedTask(PartOfRun):
             private: Also those that begin with ``_``, which ``data`` and iteration hide.
         """
         return self.contents().names(private=private)
+
+    @property
+    def name(self) -> str:
+        """Name of the task's step."""
+        return str(self._address.step)
+
+    @property
+    def run_metadata(self) -> Mapping[str, Any]:
+        """What the step has logged about its task, by key; `metadata` has flowkit's own facts."""
+        return logged_metadata(self._session, self.pathspec)
 
     @property
     def status(self) -> Status:

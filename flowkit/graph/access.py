@@ -146,17 +146,15 @@ class _Reader:
         self._blocks(body, orelse)
 
     def _either(self, body: list[ast.stmt], orelse: list[ast.stmt]) -> None:
+        """Read two ways; of one that leaves the step, nothing is asked afterwards."""
         before = set(self._access.certain)
-        first = self._branch(body, before)
-        second = self._branch(orelse, before)
-        self._access.certain = first & second
-
-    def _branch(self, block: list[ast.stmt], before: set[str]) -> set[str]:
-        """Read one of two ways; one that leaves the step assigns, as it were, everything."""
-        self._access.certain = set(before)
-        self._maybe(lambda: self._block(block), keeps=True)
-        leaves = bool(block) and isinstance(block[-1], ast.Raise | ast.Continue | ast.Break)
-        return {*self._access.certain, *self._access.assigned} if leaves else self._access.certain
+        ways = []
+        for block in (body, orelse):
+            self._access.certain = set(before)
+            self._maybe(lambda block=block: self._block(block), keeps=True)  # type: ignore[misc]
+            if not block or not isinstance(block[-1], ast.Raise | ast.Continue | ast.Break):
+                ways.append(self._access.certain)
+        self._access.certain = set.intersection(*ways) if ways else before
 
     def _try(self, statement: ast.Try | ast.TryStar) -> None:
         if statement.handlers:

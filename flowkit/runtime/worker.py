@@ -15,6 +15,7 @@ from flowkit.authoring.flowspec import BINDING
 from flowkit.authoring.inputs import Inputs, InputSource
 from flowkit.authoring.steps import StepDef
 from flowkit.authoring.transition import NextCall, read_next
+from flowkit.content.observing import observing
 from flowkit.content.store import ArtifactStore
 from flowkit.enums import Cause, Status
 from flowkit.exceptions import (
@@ -204,7 +205,7 @@ class OpenTask:
         outermost_first = sorted(self._step.decorators, key=attrgetter("is_inner"))
         for decorator in reversed(outermost_first):
             call = partial(decorator.wrap, call, self.context)
-        with entered(self.context):
+        with entered(self.context), observing(self.state.note):
             # One of the three places that catch everything: user code may raise anything.
             try:
                 call()

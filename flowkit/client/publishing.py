@@ -1,0 +1,67 @@
+"""Values on their way to become versions, outside of runs: stored, described, ready to publish."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowkit.client.session import Session
+from flowkit.content.saving import Choices
+from flowkit.enums import ArtifactType
+from flowkit.exceptions import UsageError
+from flowkit.model.artifactnames import check_name, check_version
+from flowkit.model.plainvalues import plain_values
+from flowkit.model.versions import Publication
+
+_VALUE = "value"
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """What a version shall be, as the arguments of ``save_artifact`` say it."""
+
+    name: str
+    version: str | int | None = None
+    tags: Iterable[str] = ()
+    artifact_type: ArtifactType | str | None = None
+    metadata: Mapping[str, Any] | None = None
+    materializer: Any = None
+
+
+def prepared(session: Session, value: Any, wanted: Publishing) -> Publication:
+    """Store a value and return what is to be published.
+
+    Raises:
+        InvalidNameError: The name or the version can't be one.
+        UnpicklableArtifactException: The value can't be stored.
+    """
+    name = check_name(wanted.name)
+    version = None if wanted.version is None else check_version(wanted.version)
+    kind = None if wanted.artifact_type is None else artifact_type_named(wanted.artifact_type)
+    required = {} if wanted.materializer is None else {_VALUE: (wanted.materializer,)}
+    saved = session.store.save({_VALUE: value}, choices=Choices(required=required))
+    for error in saved.failures.values():
+        raise error
+    ref = saved.refs[_VALUE]
+    preview = session.store.preview(ref)
+    given, _ = plain_values(wanted.metadata or {})
+    return Publication(
+        name,
+        ref,
+        version,
+        kind or preview.artifact_type,
+        tuple(wanted.tags),
+        {**preview.summary, **given},
+    )
+
+
+def artifact_type_named(value: ArtifactType | str) -> ArtifactType:
+    """Return the type that a value or a name ("MODEL", "ModelArtifact") stands for.
+
+    Raises:
+        UsageError: There is no such type.
+    """
+    for one in ArtifactType:
+        if value in (one, one.name, one.value):
+            return one
+    names = ", ".join(one.name for one in ArtifactType)
+    raise UsageError(f"there is no artifact type {value!r}: use one of {names}")
