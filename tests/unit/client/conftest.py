@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from flowkit.client.session import Session, use_session
-from flowkit.content.registry import Registry
 from flowkit.content.runlog import RunLogWriter
 from flowkit.content.store import ArtifactStore
 from flowkit.enums import Status
-from flowkit.materializers.pickled import PickleMaterializer
+from flowkit.materializers.standard import standard_registry
 from flowkit.metastore.sqlite import open_reader, open_writer
 from flowkit.model.manifest import ArtifactRef, Frame, Manifest, Transition
 from flowkit.model.records import AttemptOutcome, NewRun, NewTask, RunLease
@@ -30,7 +29,7 @@ class Library:
         self.database = home / "flowkit.db"
         self.location = f"sqlite:///{self.database}"
         self.writer = open_writer(self.database)
-        self.store = ArtifactStore(LocalBlobStore(str(home)), Registry(PickleMaterializer()))
+        self.store = ArtifactStore(LocalBlobStore(str(home)), standard_registry(None))
 
     def session(self, user_namespace: str = "user:ada") -> Session:
         return Session(

@@ -89,7 +89,7 @@ def test_a_version_is_found_in_every_way(client):
         ("modle", "no artifact with the name or id 'modle'; did you mean 'model'"),
         ("zzz", "there are: model"),
         ("model@9", "artifact 'model' has no version '9'; versions: 1; aliases: prod"),
-        ("0000", "no artifact with the name or id '0000'"),
+        ("00000000", "no artifact with the name or id '00000000'"),
     ],
 )
 def test_what_is_not_found_says_what_there_is(client, text, message):
@@ -243,21 +243,6 @@ def test_a_condition_that_cannot_be_read_is_refused(condition):
 
 
 # --- values ---------------------------------------------------------------------------------------
-
-
-def test_files_are_uploaded_and_downloaded(client, tmp_path):
-    ours = client()
-    (tmp_path / "d").mkdir()
-    (tmp_path / "d" / "x.txt").write_text("hello")
-    made = ours.upload_file(str(tmp_path / "d"), "folder")
-
-    assert (Path(made.load()) / "x.txt").read_text() == "hello"
-    copy = made.download(str(tmp_path / "copy"))
-    assert (Path(copy) / "x.txt").read_text() == "hello"
-    with pytest.raises(UsageError, match="already something"):
-        made.download(copy)
-    with pytest.raises(NotFoundError):
-        ours.upload_file(str(tmp_path / "nothing"), "folder")
 
 
 @pytest.mark.parametrize(
