@@ -33,7 +33,7 @@ class TestPickleMaterializer(MaterializerSuite):
             "list": [1, (2, "x"), {3}],
             "dict": {"a": [1], 2: None},
             "other order": {2: None, "a": [1]},
-            "set": {1, "b", None},
+            "set": {1, 2, 3},
             "named tuple": Pair(1, 2),
             "ordered": OrderedDict(a=1),
             "default": defaultdict(list, a=[1]),

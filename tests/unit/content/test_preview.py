@@ -189,6 +189,7 @@ def test_texts_that_do_not_fit_are_blobs_and_too_large_ones_are_left_out():
     ]
 
 
+@pytest.mark.slow  # on a loaded machine the time ends in the middle of one
 def test_endless_visualizations_end_with_the_time_for_them():
     def endless():
         while True:
