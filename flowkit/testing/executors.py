@@ -376,7 +376,7 @@ class ProcessExecutorSuite(ExecutorSuite):
             "umask": 0o077,
             "leaked": None,
             "path": False,
-            "handlers": ["SIGINT", "SIGPIPE", "SIGXFSZ"],
+            "handlers": sorted({"SIGINT", "SIGPIPE", "SIGXFSZ"} | _ignored_signals()),
             "blocked": [],
             "is_leader": True,
             "stdin": "",
@@ -389,3 +389,10 @@ class ProcessExecutorSuite(ExecutorSuite):
         run(executor, "change")
 
         assert told(run(executor)) == before
+
+
+def _ignored_signals() -> set[str]:
+    """Return the signals that this process ignores: what was ignored stays so in tasks."""
+    numbers = signal.valid_signals()
+    ignored = [number for number in numbers if signal.getsignal(number) is signal.SIG_IGN]
+    return {signal.Signals(number).name for number in ignored}
