@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -12,7 +13,6 @@ from flowkit.config import Settings
 from flowkit.enums import Status
 from flowkit.exceptions import ConflictError, LintError, NotFoundError, UsageError
 from flowkit.graph.build import build_graph
-from flowkit.graph.dataflow import Dataflow
 from flowkit.graph.graph import Graph
 from flowkit.graph.rules import check
 from flowkit.graph.sources import Sources
@@ -68,7 +68,11 @@ def checked_graph(flow: FlowDef) -> Graph:
     """
     sources = Sources()
     graph = build_graph(flow, sources)
-    problems = check(graph) or Dataflow(flow, graph, sources).problems()
+    problems = check(graph)
+    if flow.named and not problems:  # the other problems are those of named artifacts
+        from flowkit.graph.dataflow import Dataflow  # noqa: PLC0415 - few flows name artifacts
+
+        problems = Dataflow(flow, graph, sources).problems()
     if problems:
         lines = "".join(f"\n    {p.file}:{p.line}: {p.message}" for p in problems)
         raise LintError(f"flow '{flow.name}' has {len(problems)} problem(s):{lines}", problems)
@@ -140,16 +144,13 @@ def resume(
         )
     with opened_executor(launch) as executor:
         store = store_of(launch)
-        metadata = wiring.open_reader(settings)
-        try:
+        with closing(wiring.open_reader(settings)) as metadata:
             origin = _origin(metadata, flow.name, resumption.origin_run_id, settings.user)
             rerun = steps_from(graph, resumption.step) if resumption.step else frozenset()
             reuse = OriginRun(
                 metadata, store, graph=graph, flow=flow.name, run_id=origin.run_id, rerun=rerun
             )
             pins = metadata.versions.pins(flow.name, origin.run_id)
-        finally:
-            metadata.close()
         taken = store.get_manifest(origin.root).artifacts
         given = (*flow.parameters, *flow.externals)
         inherited = {name: taken[name] for name in given if name in taken}
@@ -182,11 +183,8 @@ def configs_to_resume(
         NotFoundError: There is no such run.
         ConflictError: That run is still going on.
     """
-    metadata = wiring.open_reader(settings)
-    try:
+    with closing(wiring.open_reader(settings)) as metadata:
         origin = _origin(metadata, flow.name, origin_run_id, settings.user)
-    finally:
-        metadata.close()
     store = wiring.open_store(settings, wiring.main_module(flow))
     taken = store.get_manifest(origin.root).artifacts
     configs = {name: store.load(taken[name]) for name in flow.configs if name in taken}
@@ -195,9 +193,8 @@ def configs_to_resume(
 
 def _await_end(settings: Settings, flow: str, run_id: str) -> RunEnded:
     """Wait for the end of a run that another process drives."""
-    metadata = wiring.open_reader(settings)
     pause = threading.Event()
-    try:
+    with closing(wiring.open_reader(settings)) as metadata:
         while True:
             found = metadata.run(flow, run_id)
             if found is None:
@@ -210,8 +207,6 @@ def _await_end(settings: Settings, flow: str, run_id: str) -> RunEnded:
                 seconds = ((found.finished_at or found.created_at) - found.created_at) / 1e6
                 return RunEnded(flow, run_id, found.status, seconds)
             pause.wait(AWAIT_SECONDS)
-    finally:
-        metadata.close()
 
 
 def _origin(metadata: MetadataReader, flow: str, run_id: str | None, user: str) -> RunRecord:

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import FrameType
@@ -31,6 +31,7 @@ from flowkit.model.records import NewRun, RunLease, RunRecord
 from flowkit.model.versions import Pin
 from flowkit.ports.executor import Executor
 from flowkit.ports.listener import Listener
+from flowkit.ports.traces import TraceReader
 from flowkit.runtime.caching import CachePolicy, cache_policy
 from flowkit.runtime.policies import retry_delay, scheduler_policy, step_needs
 from flowkit.runtime.reporting import Reporter
@@ -104,10 +105,11 @@ def drive(
     """Create the run and see it through to its end."""
     flow, graph, request, settings = launch.flow, launch.graph, launch.request, launch.settings
     digest = root.save()
-    metadata = wiring.open_writer(settings)
-    try:
+    with ExitStack() as opened:
+        metadata = opened.enter_context(closing(wiring.open_writer(settings)))
         lease = metadata.create_run(_new_run(launch, digest, origin))
         log = RunLogWriter(wiring.log_path(settings, lease.token))
+        opened.callback(log.close)
         try:
             keep_manifest(metadata.sweeping, root.store, digest, root.save)
             _announce(lease, request, settings)
@@ -120,7 +122,8 @@ def drive(
             rules = scheduler_policy(flow, graph, request.max_num_splits)
             if origin is None and caching.steps:
                 rules = replace(rules, watched=caching.steps)
-                reuse = _trace_cache(launch, caching, root.store, reporter)
+                traces = opened.enter_context(closing(wiring.open_reader(settings))).traces
+                reuse = _trace_cache(launch, caching, traces, root.store, reporter)
             runner = Runner(
                 lease,
                 Scheduler(graph, flow=flow.name, run_id=lease.run_id, root=digest, policy=rules),
@@ -140,21 +143,14 @@ def drive(
         except StorageError:
             metadata.finish_run(lease, Status.FAILED)
             raise
-        finally:
-            log.close()
-    finally:
-        metadata.close()
 
 
 def _kept(settings: Settings, origin: RunRecord | None) -> str:
     """Return the run that is resumed: nobody can delete it now, unless that has happened before."""
     if origin is None:
         return ""
-    metadata = wiring.open_reader(settings)
-    try:
+    with closing(wiring.open_reader(settings)) as metadata:
         is_there = metadata.run(origin.flow, origin.run_id) is not None
-    finally:
-        metadata.close()
     return f"{origin.flow}/{origin.run_id}" if is_there else ""
 
 
@@ -170,12 +166,16 @@ def _cache_policy(launch: Launch) -> CachePolicy:
 
 
 def _trace_cache(
-    launch: Launch, policy: CachePolicy, store: ArtifactStore, reporter: Reporter
+    launch: Launch,
+    policy: CachePolicy,
+    traces: TraceReader,
+    store: ArtifactStore,
+    reporter: Reporter,
 ) -> ResultCache:
     from flowkit.runtime.tracecache import TraceCache  # noqa: PLC0415 - only runs with caching
 
     return TraceCache(
-        wiring.open_reader(launch.settings).traces,
+        traces,
         store,
         launch.flow,
         policy=policy,
@@ -198,11 +198,8 @@ def opened_executor(launch: Launch) -> Iterator[Executor]:
     for tag in launch.request.tags:
         check_tag(tag)
     wiring.metadata_scheme(launch.settings)
-    executor = wiring.open_executor(launch.settings, launch.flow, launch.graph)
-    try:
+    with closing(wiring.open_executor(launch.settings, launch.flow, launch.graph)) as executor:
         yield executor
-    finally:
-        executor.close()
 
 
 def store_of(launch: Launch) -> ArtifactStore:
@@ -214,11 +211,8 @@ def refuse_taken_versions(launch: Launch, values: Mapping[str, Any]) -> None:
     """Refuse a run that would publish a version that is there already, before it starts."""
     chosen = chosen_versions(launch.flow, values)
     if chosen:
-        metadata = wiring.open_reader(launch.settings)
-        try:
+        with closing(wiring.open_reader(launch.settings)) as metadata:
             refuse_taken(launch.flow, launch.graph, chosen, metadata.versions)
-        finally:
-            metadata.close()
 
 
 def values_of(launch: Launch, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -235,8 +229,7 @@ def values_of(launch: Launch, parameters: Mapping[str, Any]) -> dict[str, Any]:
             configs=launch.flow.seen_configs,
         )
 
-    current = {name: v for facts in _decorator_facts(launch) for name, v in facts.current.items()}
-    with extended(current):
+    with extended(_current(launch)):
         return parameter_values(parameters, launch.request.parameters, context)
 
 
@@ -247,17 +240,19 @@ def _to_stderr(text: str) -> None:
 def facts_of(launch: Launch, origin_run_id: str | None) -> RunFacts:
     """Return what tasks may know about their run."""
     settings = launch.settings
-    current: dict[str, Any] = {}
-    for facts in _decorator_facts(launch):
-        current.update(facts.current)
     return RunFacts(
-        current=current,
+        current=_current(launch),
         user=settings.user,
         tags=tuple(launch.request.tags),
         namespace=settings.namespace,
         tempdir=settings.tempdir,
         origin_run_id=origin_run_id,
     )
+
+
+def _current(launch: Launch) -> dict[str, Any]:
+    """Return the attributes of `current` that the flow's decorators add."""
+    return {name: v for facts in _decorator_facts(launch) for name, v in facts.current.items()}
 
 
 def _decorator_facts(launch: Launch) -> list[FlowFacts]:

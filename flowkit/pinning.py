@@ -1,6 +1,7 @@
 """The external artifacts of a run about to be created: found once, and kept as its pins."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,11 +63,8 @@ def externals_of(
         return Externals(given, taken, kept)
     from flowkit.client.externals import resolve  # noqa: PLC0415 - few flows have any
 
-    metadata = wiring.open_reader(launch.settings)
-    try:
+    with closing(wiring.open_reader(launch.settings)) as metadata:
         found = resolve(metadata, store, selectors)
-    finally:
-        metadata.close()
     refs = {**taken, **{attribute: one.ref for attribute, one in found.items()}}
     return Externals(given, refs, (*kept, *(one.pin for one in found.values())))
 

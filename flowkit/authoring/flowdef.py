@@ -53,6 +53,11 @@ class FlowDef:
         return frozenset({*given, *self.constants, "name"})
 
     @property
+    def named(self) -> dict[str, Declaration]:
+        """The declarations whose artifacts have a name, so that versions are made of them."""
+        return {a: one for a, one in self.declarations.items() if one.artifact is not None}
+
+    @property
     def seen_configs(self) -> dict[str, Any]:
         """The configs by attribute name, as steps see them."""
         values = self.config_values

@@ -1,6 +1,6 @@
 """``FlowSpec``: the class that users derive their flows from."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar
@@ -342,8 +342,3 @@ def _mutated(flow: FlowDef, phase: str) -> FlowDef:
     from flowkit.authoring.mutators import mutated  # noqa: PLC0415 - few flows need it
 
     return mutated(flow, phase)
-
-
-def public_names(names: Iterable[str]) -> list[str]:
-    """Return the names that users see, without private and internal ones."""
-    return sorted(name for name in names if not name.startswith("_"))

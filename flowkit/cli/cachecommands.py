@@ -1,6 +1,7 @@
 """``flowkit cache``: results that may be reused, why steps ran, and forgetting results."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 
 import click
@@ -75,11 +76,8 @@ def remove(flow: str, step: str | None) -> None:
     from flowkit import wiring
     from flowkit.config import load_settings
 
-    writer = wiring.open_writer(load_settings())
-    try:
+    with closing(wiring.open_writer(load_settings())) as writer:
         count = writer.traces.delete(flow, step)
-    finally:
-        writer.close()
     click.echo(f"forgot {count} results")
 
 

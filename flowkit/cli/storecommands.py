@@ -1,9 +1,15 @@
 """``flowkit store``: making a store, looking at it, checking it and bringing it up to date."""
 
 import json
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from flowkit.model.findings import Finding
 
 STYLES = {"ok": "green", "warning": "yellow", "error": "red"}
 
@@ -34,11 +40,8 @@ def info(as_json: bool) -> None:
     from flowkit.config import load_settings
 
     settings = load_settings()
-    upkeep = wiring.open_metadata_upkeep(settings)
-    try:
+    with closing(wiring.open_metadata_upkeep(settings)) as upkeep:
         found = upkeep.describe()
-    finally:
-        upkeep.close()
     facts = {
         "metadata": settings.metadata_location,
         "blobs": _blobs_location(settings.datastore, settings.home),
@@ -68,15 +71,17 @@ def check(context: click.Context, as_json: bool) -> None:
     from flowkit.upkeep.health import check_blobs, check_metadata, failure
 
     settings = load_settings()
-    upkeep = wiring.open_metadata_upkeep(settings)
-    try:
+    with closing(wiring.open_metadata_upkeep(settings)) as upkeep:
         findings = list(check_metadata(upkeep))
-    finally:
-        upkeep.close()
     try:
         findings += check_blobs(wiring.open_blobs(settings))
     except FlowkitError as error:
         findings.append(failure("blobs", error))
+    tell_findings(context, findings, as_json=as_json)
+
+
+def tell_findings(context: click.Context, findings: Sequence["Finding"], *, as_json: bool) -> None:
+    """Print findings and exit with the code of the first error."""
     if as_json:
         rows = [{"subject": f.subject, "state": f.state, "message": f.message} for f in findings]
         click.echo(json.dumps(rows, indent=2))
@@ -94,13 +99,10 @@ def migrate() -> None:
     from flowkit.config import load_settings
 
     settings = load_settings()
-    upkeep = wiring.open_metadata_upkeep(settings)
-    try:
+    with closing(wiring.open_metadata_upkeep(settings)) as upkeep:
         before = upkeep.describe().schema
         upkeep.migrate()
         after = upkeep.describe().schema
-    finally:
-        upkeep.close()
     change = f"is {after}" if before == after else f"went from {before} to {after}"
     click.echo(f"the schema of {settings.metadata_location} {change}")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowkit.cli.storecommands import STYLES
+from flowkit.cli.storecommands import tell_findings
 
 if TYPE_CHECKING:
     from flowkit.config import Settings
@@ -289,15 +289,7 @@ def doctor(context: click.Context, as_json: bool) -> None:
     """Look for what may be wrong here; exit with the code of the first error. Changes nothing."""
     from flowkit.config import load_settings
 
-    findings = list(_examined(load_settings()))
-    if as_json:
-        rows = [{"subject": f.subject, "state": f.state, "message": f.message} for f in findings]
-        click.echo(json.dumps(rows, indent=2))
-    else:
-        for finding in findings:
-            word = click.style(f"{finding.state:8}", fg=STYLES[finding.state])
-            click.echo(f"{word}{finding.subject}: {finding.message}")
-    context.exit(next((f.exit_code for f in findings if f.exit_code), 0))
+    tell_findings(context, list(_examined(load_settings())), as_json=as_json)
 
 
 def _examined(settings: "Settings") -> Iterator[Any]:

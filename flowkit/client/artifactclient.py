@@ -1,6 +1,7 @@
 """``Client``: everything about named artifacts in one object, from finding to deleting them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 from flowkit import plugins
@@ -362,11 +363,8 @@ class Client:
         return ArtifactVersion(record, self._location)
 
     def _write(self, change: Callable[[Any], Any]) -> Any:
-        writer = self._session.writer()
-        try:
+        with closing(self._session.writer()) as writer:
             return change(writer.versions)
-        finally:
-            writer.close()
 
     def _made_in(self, pathspec: str) -> set[str]:
         address = parse_pathspec(pathspec, 2)

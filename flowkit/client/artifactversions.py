@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from flowkit.client.clientobject import Found, Scope, local_time
@@ -71,11 +72,8 @@ class ArtifactVersion(RecordedVersion):
         self._change(lambda writer: writer.annotate(self.id, values, self._session.user))
 
     def _change(self, change: Callable[[Any], object]) -> None:
-        writer = self._session.writer()
-        try:
+        with closing(self._session.writer()) as writer:
             change(writer.versions)
-        finally:
-            writer.close()
         self._record = find_version(self._session.metadata.versions, self.id)
 
     # --- the value --------------------------------------------------------------------------------
@@ -257,11 +255,8 @@ class NamedArtifact:
         session = session_at(self._location)
         if session.metadata.versions.at_alias(self.name, alias) is None:
             raise NotFoundError(f"artifact '{self.name}' has no alias '{alias}'")
-        writer = session.writer()
-        try:
+        with closing(session.writer()) as writer:
             writer.versions.move_alias(self.name, alias, None, session.user)
-        finally:
-            writer.close()
 
     def __getitem__(self, version: str | int) -> ArtifactVersion:
         reader = session_at(self._location).metadata.versions

@@ -1,6 +1,7 @@
 """What a run's record says, without its steps."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -19,11 +20,8 @@ class RecordedRun(Taggable, PartOfRun):
         return self._read_run()
 
     def _change_tags(self, add: list[str], remove: list[str]) -> None:
-        writer = self._session.writer()
-        try:
+        with closing(self._session.writer()) as writer:
             writer.change_tags(self._address.flow, self.id, add, remove)
-        finally:
-            writer.close()
 
     @property
     def name(self) -> str:

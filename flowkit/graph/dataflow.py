@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from flowkit.authoring.declarations import Declaration
 from flowkit.authoring.flowdecorators import schedule
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.graph.access import Access, step_access
@@ -61,7 +60,7 @@ class Dataflow:
             if node.type is not NodeType.SPLIT or node.matching_join is None:
                 continue
             branches = [self._branch(target, node.matching_join) for target in node.targets]
-            for attribute in self._named():
+            for attribute in self._flow.named:
                 writing = set(self.writers(attribute))
                 concerned = [branch & writing for branch in branches if branch & writing]
                 if len(concerned) > 1:
@@ -76,9 +75,6 @@ class Dataflow:
                 found.add(name)
                 pending += self._graph[name].targets
         return found
-
-    def _named(self) -> dict[str, Declaration]:
-        return {a: one for a, one in self._flow.declarations.items() if one.artifact is not None}
 
     # --- problems ---------------------------------------------------------------------------------
 
@@ -116,7 +112,7 @@ class Dataflow:
         ]
 
     def _named_under_foreach(self) -> Iterator[Problem]:
-        for attribute, declared in self._named().items():
+        for attribute, declared in self._flow.named.items():
             for step in self.writers(attribute):
                 is_inside = self._graph[step].is_inside_foreach
                 if is_inside and declared.config and not declared.config.is_per_task:
@@ -137,15 +133,15 @@ class Dataflow:
                     "named-in-branches",
                     steps[0],
                     attribute,
-                    f"self.{attribute} is the artifact '{self._named()[attribute].artifact}' and "
-                    f"is assigned in parallel, in steps {', '.join(steps)}: assign it in the "
+                    f"self.{attribute} is the artifact '{self._flow.named[attribute].artifact}' "
+                    f"and is assigned in parallel, in steps {', '.join(steps)}: assign it in the "
                     f"join '{join}' as well, which then makes the version",
                 )
 
     def _scheduled_versions(self) -> Iterator[Problem]:
         if not any(isinstance(decorator, schedule) for decorator in self._flow.decorators):
             return
-        for attribute, declared in self._named().items():
+        for attribute, declared in self._flow.named.items():
             config = declared.config
             if config is not None and config.version is not None and not config.templates:
                 line, file = self._graph.line, self._graph.file

