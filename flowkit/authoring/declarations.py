@@ -34,7 +34,6 @@ class ArtifactConfig:
         run_metadata: Metadata of each new version.
         materializer: Class that stores the value.
         per_task: Whether each task of a foreach makes a version of its own.
-        allow_type_change: Whether versions of one name may have different types.
 
     Raises:
         TypeError: There is no such argument.
@@ -54,7 +53,6 @@ class ArtifactConfig:
     run_metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
     materializer: Any = None
     per_task: bool = False
-    allow_type_change: bool = False
 
     def __new__(cls, *_: Any, **arguments: Any) -> Self:
         """Make a config, after a look at the names of its arguments."""

@@ -133,12 +133,13 @@ def tag(version: str, add: tuple[str, ...], remove: tuple[str, ...]) -> None:
 def alias(name: str, alias: str | None, version: str | None, remove: bool, as_json: bool) -> None:
     """Let an ALIAS of NAME point to a VERSION; without these, show the history of aliases."""
     from flowkit.client import Client
+    from flowkit.client.clientobject import local_time
 
     client = Client()
     found = client.get_artifact(name)
     if alias is None:
         rows = [
-            {"alias": one.alias, "version": one.version, "user": one.user, "at": one.at}
+            {"alias": one.alias, "version": one.version, "user": one.user, "at": local_time(one.at)}
             for one in found.alias_history
         ]
         _print(rows, as_json, f"artifact '{name}' has no aliases")

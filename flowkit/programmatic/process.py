@@ -1,7 +1,7 @@
 """A flow file that runs in a process of its own, and what it writes."""
 
 import os
-import select
+import selectors
 import signal
 import subprocess
 import sys
@@ -158,6 +158,8 @@ class AttributePipe:
         self.path = os.path.join(directory, "attributes")
         os.mkfifo(self.path, 0o600)
         self._file = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+        self._selector = selectors.DefaultSelector()  # select() can't take descriptors over 1023
+        self._selector.register(self._file, selectors.EVENT_READ)
 
     def read(self, process: FlowProcess, timeout: float) -> bytes:
         """Wait for the message and return it; b"" when the process ends, or the time is up."""
@@ -165,7 +167,7 @@ class AttributePipe:
         message = b""
         while time.monotonic() < deadline:
             is_running = process.is_running()  # asked first: what it wrote before is still read
-            select.select([self._file], [], [], _TICK)
+            self._selector.select(_TICK)
             try:
                 chunk = os.read(self._file, _CHUNK)
             except BlockingIOError:  # somebody has it open, and has written nothing yet
@@ -180,6 +182,7 @@ class AttributePipe:
     def close(self) -> None:
         """Close this end. May be repeated."""
         if self._file >= 0:
+            self._selector.close()
             os.close(self._file)
             self._file = -1
 

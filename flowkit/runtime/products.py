@@ -232,7 +232,6 @@ def _over(declared: ArtifactConfig, given: ArtifactConfig) -> ArtifactConfig:
         run_metadata={**declared.run_metadata, **given.run_metadata},
         materializer=given.materializer or declared.materializer,
         per_task=declared.per_task,
-        allow_type_change=declared.allow_type_change,
     )
 
 

@@ -95,6 +95,8 @@ def wait_for_end(pid):
     except ProcessLookupError:
         return
     try:
-        assert select.select([descriptor], [], [], 10)[0], f"process {pid} is still alive"
+        watched = select.poll()
+        watched.register(descriptor, select.POLLIN)
+        assert watched.poll(10_000), f"process {pid} is still alive"
     finally:
         os.close(descriptor)

@@ -1,10 +1,10 @@
 """A connection to PostgreSQL that breaks at a commit, as networks do at the worst time."""
 
 import re
-import select
 import socket
 import threading
 from enum import Enum
+from multiprocessing.connection import wait
 
 COMMIT = b"COMMIT\0"
 READY = b"Z\0\0\0\x05"
@@ -62,7 +62,7 @@ class Wire:
         keeps_server = False
         with client:
             while True:
-                ready, _, _ = select.select([client, server], [], [])
+                ready = wait([client, server])  # select() can't take descriptors over 1023
                 if server in ready and not self._pass(server, client):
                     break
                 if client in ready:
