@@ -1,8 +1,11 @@
 """Each test runs in a context of its own: what it sets in ContextVars ends with it."""
 
+from collections.abc import Iterator
 from contextvars import copy_context
 
 import pytest
+
+from flowkit.client.session import _sessions
 
 pytest_plugins = ("tests.servers.postgres", "tests.servers.s3", "tests.servers.faultproxy")
 
@@ -13,3 +16,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool:
     names = pyfuncitem._fixtureinfo.argnames
     copy_context().run(pyfuncitem.obj, **{name: pyfuncitem.funcargs[name] for name in names})
     return True
+
+
+@pytest.fixture(autouse=True)
+def _sessions_end_with_the_test() -> Iterator[None]:
+    """Close what the client opened in a test; a process keeps its connections, else, to its end."""
+    before = set(_sessions.kept)
+    yield
+    for key in set(_sessions.kept) - before:
+        _sessions.kept.pop(key).metadata.close()
