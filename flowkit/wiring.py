@@ -258,7 +258,7 @@ def open_executor(settings: Settings, flow: FlowDef, graph: Graph) -> Executor:
     if name == "local":
         from flowkit.executors.local import LocalExecutor
 
-        return LocalExecutor(lambda: _work(settings, flow, graph, module), unseeded=UNSEEDED)
+        return LocalExecutor(lambda: _forked_work(settings, flow, graph, module), unseeded=UNSEEDED)
     if name == "inline":
         from flowkit.executors.inline import InlineExecutor
 
@@ -284,6 +284,16 @@ def open_work(
     adopt(settings)
     loaded = definition(load_class(file, flow, module), configs, decospecs)
     return _work(settings, loaded, build_graph(loaded), module)
+
+
+def _forked_work(settings: Settings, flow: FlowDef, graph: Graph, module: str) -> Work:
+    """Return the work of tasks that are forked from this process; what most need is imported."""
+    import lz4.frame  # noqa: F401
+
+    from flowkit.materializers.standard import import_ahead
+
+    import_ahead()
+    return _work(settings, flow, graph, module)
 
 
 def _work(settings: Settings, flow: FlowDef, graph: Graph, module: str) -> Work:

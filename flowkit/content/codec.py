@@ -16,7 +16,7 @@ HEADER_SIZE = 64
 _MAGIC = b"FKB1"
 _HEADER = struct.Struct("<4sB3xQQ40x")
 
-_COMPRESS_FROM = 4096  # below a disk page nothing is saved, and importing lz4 costs 1 ms
+_COMPRESS_FROM = 16 * 1024  # below it some disk pages at most are saved
 _SAMPLE = 64 * 1024
 _WORTH_IT = 0.8  # the compressed sample must be smaller than this part of it
 _PIECE = 4 * 1024 * 1024  # compressed at once: bounds the memory beside the data itself

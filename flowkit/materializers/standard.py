@@ -1,5 +1,8 @@
 """The registry of everything that flowkit brings along, and of what users define."""
 
+import importlib
+import sys
+
 from flowkit.content.registry import Registry
 from flowkit.materializers.adapted import DirectoryMaterializers
 from flowkit.materializers.pickled import PickleMaterializer
@@ -21,3 +24,14 @@ def standard_registry(main_module: str | None = None) -> Registry:
         custom=DirectoryMaterializers(main_module),
         main_module=main_module,
     )
+
+
+def import_ahead() -> None:
+    """Import the materializers of builtin types, and of the libraries that are loaded by now.
+
+    For a process that tasks are forked from: each of them would have to import them again.
+    """
+    for name, target in (*MATERIALIZERS.items(), *DESCRIBERS.items()):
+        library, has_library, _ = name.partition(".")
+        if not has_library or library in sys.modules:
+            importlib.import_module(target.partition(":")[0])

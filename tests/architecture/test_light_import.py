@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from textwrap import dedent
 
 # The parts of the standard library that everyone pays for; whatever these bring along is paid too.
 STANDARD = (
@@ -41,3 +42,47 @@ def test_importing_flowkit_loads_nothing_but_the_allow_list():
 
 def test_the_allow_list_lets_nothing_heavy_in():
     assert loaded_by("import " + ", ".join(STANDARD)) & HEAVY == set()
+
+
+def test_a_task_imports_nothing_that_its_fork_server_could_have_imported_once(tmp_path):
+    flow = """
+    import atexit, os, sys
+    import numpy
+    from flowkit import FlowSpec, step
+
+    forks = []
+    os.register_at_fork(after_in_child=lambda: forks.append(set(sys.modules)))
+
+    def tell():
+        atexit.register(lambda: print("imported", sorted(set(sys.modules) - forks[-1])))
+
+    class Forked(FlowSpec):
+        @step
+        def start(self):
+            tell()
+            self.array = numpy.arange(100_000)
+            self.text = "a" * 100_000
+            self.numbers = list(range(50_000))
+            self.next(self.end)
+
+        @step
+        def end(self):
+            tell()
+            self.total = self.array.sum() + len(self.text) + sum(self.numbers)
+
+    if __name__ == "__main__":
+        Forked()
+    """
+    file = tmp_path / "forked.py"
+    file.write_text(dedent(flow), encoding="utf-8")
+
+    outcome = subprocess.run(
+        [sys.executable, str(file), "run"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    lines = [line for line in outcome.stdout.splitlines() if "imported" in line]
+    assert [line.partition("imported ")[2] for line in lines] == ["[]", "[]"]

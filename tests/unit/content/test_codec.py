@@ -29,14 +29,14 @@ def test_a_raw_payload_starts_at_a_multiple_of_64_bytes():
     ("data", "expected"),
     [
         (b"", Codec.RAW),
-        (b"a" * 4095, Codec.RAW),
-        (b"a" * 4096, Codec.LZ4),
-        (RANDOM[:4096], Codec.RAW),
+        (b"a" * 16_383, Codec.RAW),
+        (b"a" * 16_384, Codec.LZ4),
+        (RANDOM[:16_384], Codec.RAW),
         (RANDOM, Codec.RAW),
         (b"a" * 1_000_000, Codec.LZ4),
         (HALF, Codec.LZ4),
     ],
-    ids=["empty", "small", "page", "random page", "random", "constant", "mixed"],
+    ids=["empty", "small", "pages", "random pages", "random", "constant", "mixed"],
 )
 def test_lz4_is_chosen_where_it_pays(data, expected):
     assert header_of(data) == Header(expected, len(data), len(encode(data)) - HEADER_SIZE)
@@ -107,7 +107,7 @@ def test_header_and_frame_together_can_not_make_the_reader_allocate_what_they_cl
 
 
 def test_what_follows_the_frame_inside_the_payload_is_refused():
-    stored = bytearray(encode(bytes(5000)) + b"x")
+    stored = bytearray(encode(bytes(50_000)) + b"x")
     struct.pack_into("<Q", stored, 16, len(stored) - HEADER_SIZE)
 
     with pytest.raises(BlobCorrupted, match="does not fill"):
