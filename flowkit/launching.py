@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 import signal
 import sys
 import threading
@@ -264,7 +263,7 @@ def _new_run(launch: Launch, root: str, origin: RunRecord | None) -> NewRun:
     from flowkit import __version__  # noqa: PLC0415 - the facade imports lazily from here
 
     flow, settings = launch.flow, launch.settings
-    version = platform.python_version()
+    version = sys.version.split()[0]
     return NewRun(
         flow=flow.name,
         user=settings.user,

@@ -5,7 +5,6 @@ from typing import Any
 
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.exceptions import VersionExistsError
-from flowkit.graph.dataflow import Dataflow
 from flowkit.graph.graph import Graph
 from flowkit.model.artifactnames import check_name, check_version
 from flowkit.model.versions import VersionRecord
@@ -49,6 +48,8 @@ def refuse_taken(
     Raises:
         VersionExistsError: The message has all of them.
     """
+    from flowkit.graph.dataflow import Dataflow  # noqa: PLC0415 - few flows choose versions
+
     dataflow = Dataflow(flow, graph)
     messages = [
         message
