@@ -13,16 +13,16 @@ def reduce_storage(storage: Any) -> Any:
     """Return how to rebuild the memory of a tensor; NotImplemented leaves it to torch."""
     import torch  # noqa: PLC0415 - loaded already, as the value is a tensor
 
-    if storage.device.type != "cpu" or not storage.nbytes():
+    is_typed = type(storage).__name__ == "TypedStorage"
+    # The typed one itself warns when it is asked.
+    untyped = storage._untyped_storage if is_typed else storage  # noqa: SLF001
+    if untyped.device.type != "cpu" or not untyped.nbytes():
         return NotImplemented
-    match type(storage).__name__:
-        case "TypedStorage":
-            # An object of its own, so that tensors that share memory still do when loaded.
-            return rebuild_typed, (storage._untyped_storage, storage.dtype)  # noqa: SLF001 - no other way
-        case "UntypedStorage":
-            flat = torch.empty(0, dtype=torch.uint8).set_(storage)
-            return rebuild_untyped, (pickle.PickleBuffer(flat.numpy()),)
-    return NotImplemented
+    if is_typed:
+        # An object of its own, so that tensors that share memory still do when loaded.
+        return rebuild_typed, (untyped, storage.dtype)
+    flat = torch.empty(0, dtype=torch.uint8).set_(untyped)
+    return rebuild_untyped, (pickle.PickleBuffer(flat.numpy()),)
 
 
 def rebuild_typed(untyped: Any, dtype: Any) -> Any:

@@ -40,10 +40,12 @@ class TypedStorage:
         self._untyped_storage = wrap_storage
         self.dtype = dtype
 
-    device = property(lambda self: self._untyped_storage.device)
+    @property
+    def device(self):
+        raise DeprecationWarning("torch says so when it is asked")
 
     def nbytes(self):
-        return self._untyped_storage.nbytes()
+        raise DeprecationWarning("torch says so when it is asked")
 
     def __reduce__(self):
         raise TypeError("torch would copy the memory here")
