@@ -1,18 +1,27 @@
 """One artifact of one task, without its task's class."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowkit.client.clientobject import PartOfRun
 from flowkit.client.internal import Answer
 from flowkit.client.logged import logged_metadata
+from flowkit.client.storedvalue import StoredValue
 from flowkit.client.tasks import RecordedTask
+from flowkit.content.preview import Preview
+from flowkit.enums import ArtifactType
 from flowkit.exceptions import DataMissingError
 from flowkit.model.manifest import ArtifactRef
+from flowkit.model.plainvalues import restored
+
+if TYPE_CHECKING:
+    from flowkit.client.differ import Difference
 
 
-class RecordedArtifact(PartOfRun):
+class RecordedArtifact(PartOfRun, StoredValue):
     """An artifact as its task's attempt has it; its record is that task."""
 
     _HAS_ATTEMPTS = True
@@ -39,11 +48,21 @@ class RecordedArtifact(PartOfRun):
         """
         return self._task.contents().load(self.id)
 
+    def load(self) -> Any:
+        """Return ``data``, as versions of artifacts do."""
+        return self.data
+
     @property
     def sha(self) -> str:
         """SHA-256 of the content; "" for internal names, which are not stored."""
         found = self._found()
         return "" if isinstance(found, Answer) else found.digest
+
+    @property
+    def content(self) -> str:
+        """What equal values share, also where their digests differ; "" for internal names."""
+        found = self._found()
+        return "" if isinstance(found, Answer) else found.identity
 
     @property
     def size(self) -> int:
@@ -63,9 +82,25 @@ class RecordedArtifact(PartOfRun):
         return "" if isinstance(found, Answer) else found.materializer
 
     @property
+    def preview(self) -> Preview:
+        """What is known and shown of the value; nothing is unpickled for it."""
+        found = self._found()
+        if isinstance(found, Answer):
+            return Preview(ArtifactType.DATA)
+        return self._task._session.store.preview(found)  # noqa: SLF001 - of its task
+
+    @property
     def run_metadata(self) -> Mapping[str, Any]:
-        """What steps have logged about an artifact that has no versions, by key."""
-        return logged_metadata(self._task._session, self.pathspec)  # noqa: SLF001 - of its task
+        """Its metadata by key: what is known of the value, and what steps have logged about it.
+
+        What they have logged about an artifact that has versions is with the version.
+        """
+        known = {key: restored(value) for key, value in self.preview.summary.items()}
+        return {**known, **logged_metadata(self._task._session, self.pathspec)}  # noqa: SLF001
+
+    def diff(self, other: StoredValue) -> Difference:
+        """Return what differs between another artifact or version, and this one."""
+        return self.difference_from(other)
 
     @property
     def created_at(self) -> datetime:

@@ -11,6 +11,7 @@ from flowkit.client.referenced import checked_path
 from flowkit.client.results import Results
 from flowkit.client.selecting import each_version, find_version
 from flowkit.client.session import Session, session_at
+from flowkit.client.storedvalue import StoredValue
 from flowkit.client.versionfacts import RecordedVersion
 from flowkit.content.observing import observed
 from flowkit.exceptions import (
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from flowkit.model.versions import AliasMove
 
 
-class ArtifactVersion(RecordedVersion):
+class ArtifactVersion(RecordedVersion, StoredValue):
     """One version of a named artifact; `Client` finds it.
 
     What it is never changes; tags, metadata and aliases do, and are read anew by the methods that
@@ -101,34 +102,10 @@ class ArtifactVersion(RecordedVersion):
         except ArtifactUnloadable as error:
             raise ArtifactUnloadable(f"{self} can't be loaded: {error.message}") from error
 
-    def download(self, path: str, *, overwrite: bool = False) -> str:
-        """Write the value to a file, or what it leads to into a directory; return its path.
-
-        Bytes and texts are written as they are, files and directories are copied; frames become
-        CSV or Parquet and anything else JSON when the path ends in that way, else a pickle.
-
-        Raises:
-            UsageError: There is something at the path, or the value can't be written like this.
-        """
-        from flowkit.client.downloading import write_value  # noqa: PLC0415 - rarely needed
-
-        return write_value(self.load(), path, overwrite=overwrite)
-
     @property
     def preview(self) -> Preview:
         """What is known and shown of the value; nothing is unpickled for it."""
         return self._session.store.preview(self._record.ref)
-
-    @property
-    def visualizations(self) -> Sequence[Any]:
-        """What shows the value, the most telling first."""
-        return self.preview.visualizations
-
-    def visualize(self) -> Any:
-        """Show the value in a notebook; elsewhere, return the text of it."""
-        from flowkit.client.showing import shown  # noqa: PLC0415 - rarely needed
-
-        return shown(str(self), self.preview)
 
     # --- where it comes from and goes to ----------------------------------------------------------
 
@@ -192,24 +169,20 @@ class ArtifactVersion(RecordedVersion):
         found = reader.versions(query, before=self._record.key, limit=1)
         return ArtifactVersion(found[0], self._location) if found else None
 
-    def diff(self, other: ArtifactVersion | str | int | None = None) -> Difference:
+    def diff(self, other: StoredValue | str | int | None = None) -> Difference:
         """Return what differs between another version, and this one.
 
         Args:
-            other: A version, or the text of one of this artifact; the previous one when omitted.
+            other: A version, the text of one of this artifact, or a task's artifact; the previous
+                version when omitted.
 
         Raises:
             UsageError: There is no previous one.
         """
-        from flowkit.client.differ import difference  # noqa: PLC0415 - rarely needed
+        return self.difference_from(self._other(other))
 
-        before = self._other(other)
-        if before.content == self.content:
-            return difference(str(before), str(self), None, None)
-        return difference(str(before), str(self), before.load(), self.load())
-
-    def _other(self, other: ArtifactVersion | str | int | None) -> ArtifactVersion:
-        if isinstance(other, ArtifactVersion):
+    def _other(self, other: StoredValue | str | int | None) -> StoredValue:
+        if isinstance(other, StoredValue):
             return other
         if other is None:
             previous = self.previous()

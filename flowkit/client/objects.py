@@ -335,3 +335,25 @@ class DataArtifact(RecordedArtifact):
         """The task."""
         task: Task = self._record
         return task
+
+    @property
+    def task(self) -> Task:
+        """The task, which made the artifact or got it from the one before it."""
+        return self.parent
+
+    @property
+    def step(self) -> Step:
+        """The step of its task."""
+        return self.parent.parent
+
+    @property
+    def run(self) -> Run:
+        """The run of its task."""
+        return self.step.parent
+
+    def consumers(self) -> Iterator[Task]:
+        """Yield the tasks of the run that have read it, oldest first."""
+        address, versions = self._address, self._session.metadata.versions
+        flow, run_id = address.flow, str(address.run)
+        for use in versions.readers(flow, run_id, self.id, self.sha):
+            yield Task(use.pathspec, _found=Found(self._scope))

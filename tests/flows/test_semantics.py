@@ -241,3 +241,42 @@ def test_the_log_of_a_task_is_limited_and_says_so(program):
     assert "the end" not in kept
     assert "bytes" in kept[-200:]
     assert outcome.lines[-1] == "None"
+
+
+def test_an_artifact_knows_the_tasks_that_have_read_it(program):
+    flow = program(
+        """
+        class Reading(FlowSpec):
+            @step
+            def start(self):
+                self.table = list(range(10))
+                self.unread = 1
+                self.next(self.total, self.length)
+
+            @step
+            def total(self):
+                self.found = sum(self.table)
+                self.next(self.join)
+
+            @step
+            def length(self):
+                self.found = 0
+                self.next(self.join)
+
+            @step
+            def join(self, inputs):
+                self.best = max(one.found for one in inputs)
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """
+    )
+
+    _, run = flow.run()
+
+    made = run["start"].task
+    assert [task.pathspec for task in made["table"].consumers()] == ["Reading/1/total/2"]
+    assert list(made["unread"].consumers()) == []
+    assert [t.pathspec for t in run["total"].task["found"].consumers()] == ["Reading/1/join/4"]

@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -131,3 +132,52 @@ def test_the_same_list_of_artifacts_is_read_once(opened, run):
     blob(library, manifest_digest(library, "Train/1/fit/7")).unlink()
 
     assert [artifact.size > 0 for artifact in task] == [True for _ in names]
+
+
+def test_an_artifact_shows_itself_without_being_loaded(opened, run, library):
+    opened()
+    artifact = DataArtifact("Train/1/fit/7/model")
+    blob(library, artifact.sha).unlink()
+
+    assert "xxxx" in repr(artifact.visualize())
+    assert artifact.visualizations[0].kind == "text"
+    assert artifact.run_metadata["characters"] == len(BIG)
+    with pytest.raises(DataMissingError):
+        artifact.load()
+
+
+def test_internal_names_have_nothing_to_show(opened, run):
+    opened()
+
+    artifact = DataArtifact("Train/1/fit/7/_success")
+
+    assert (artifact.load(), artifact.content, artifact.visualizations) == (True, "", ())
+
+
+def test_artifacts_of_two_tasks_are_compared_and_equal_ones_not_loaded(opened, run, library):
+    library.run().task(1, "fit", {"model": BIG + "y", "copy": BIG})
+    opened()
+    before, after = DataArtifact("Train/1/fit/7/model"), Task("Train/2/fit/1")
+    changed = after["model"].diff(before)
+    blob(library, before.sha).unlink()
+
+    assert (changed.before, changed.after) == (str(before), str(after["model"]))
+    assert not changed.is_equal
+    assert after["copy"].diff(before).is_equal
+
+
+def test_an_artifact_leads_to_its_task_step_and_run(opened, run):
+    opened()
+    artifact = DataArtifact("Train/1/fit/7/model")
+
+    found = (artifact.task, artifact.step, artifact.run)
+
+    assert [one.pathspec for one in found] == ["Train/1/fit/7", "Train/1/fit", "Train/1"]
+
+
+def test_an_artifact_is_written_to_a_file(opened, run, tmp_path):
+    opened()
+
+    path = DataArtifact("Train/1/fit/7/small").download(str(tmp_path / "small.json"))
+
+    assert Path(path).read_text(encoding="utf-8").strip() == "1"
