@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -19,6 +20,12 @@ INLINE_TEXT = 64 * 1024
 """Bytes of text inside a preview; what does not fit becomes a blob of its own."""
 LARGEST = 1024 * 1024
 """Bytes of one visualization; a larger one is left out."""
+MOST = 32
+"""Visualizations of one preview; what a describer yields after them is left out."""
+LARGEST_PREVIEW = 8 * LARGEST
+"""Bytes that one preview has beside its record; a visualization that goes beyond is left out."""
+LONGEST_TITLE = 200
+"""Characters of a visualization's title, and of its kind; the rest is cut off."""
 
 _T = TypeVar("_T")
 _NOT_ABOUT_THE_VALUE = (TimeoutException, Interrupted)
@@ -68,16 +75,19 @@ def _draft(describer: Describer, value: Any, *, is_shown: bool) -> Draft:
     stored: list[StoredVisualization] = []
     blobs: list[bytes] = []
     left = INLINE_TEXT - len(PreviewRecord(describer.artifact_type, summary).to_bytes())
+    total = LARGEST_PREVIEW
     if left < 0:
         summary, left = {}, INLINE_TEXT
-    for shown in describer.visualize(value) if is_shown else ():
+    for shown in islice(describer.visualize(value), MOST) if is_shown else ():
         data = _bytes_of(shown)
+        kind, title = shown.kind[:LONGEST_TITLE], shown.title[:LONGEST_TITLE]
         if len(data) <= left and isinstance(shown.data, str):
-            stored.append(StoredVisualization(shown.kind, shown.title, shown.data))
+            stored.append(StoredVisualization(kind, title, shown.data))
             left -= len(data)
-        elif len(data) <= LARGEST:
+        elif len(data) <= min(LARGEST, total):
             blobs.append(data)
-            stored.append(StoredVisualization(shown.kind, shown.title, digest=digest_of(data)))
+            stored.append(StoredVisualization(kind, title, digest=digest_of(data)))
+            total -= len(data)
         if perf_counter() - began > SECONDS:
             break
     record = PreviewRecord(describer.artifact_type, summary, tuple(stored))

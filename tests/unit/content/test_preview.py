@@ -1,14 +1,16 @@
 """Previews: bounded, beside their value, and never in its way."""
 
 import json
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 
+from flowkit.content import previewing
 from flowkit.content.hashing import digest_of
 from flowkit.content.preview import PreviewRecord, StoredVisualization, parse_preview
-from flowkit.content.previewing import INLINE_TEXT, LARGEST, draft
+from flowkit.content.previewing import INLINE_TEXT, LARGEST, LARGEST_PREVIEW, MOST, draft
 from flowkit.content.registry import Registry
 from flowkit.content.saving import Choices
 from flowkit.content.store import ArtifactStore
@@ -189,15 +191,40 @@ def test_texts_that_do_not_fit_are_blobs_and_too_large_ones_are_left_out():
     ]
 
 
-@pytest.mark.slow  # on a loaded machine the time ends in the middle of one
-def test_endless_visualizations_end_with_the_time_for_them():
-    def endless():
+def endless(data, title=""):
+    def shown():
         while True:
-            yield Visualization("text", "x")
+            yield Visualization("text", data, title)
 
-    record = record_of(shown=endless)
+    return shown
+
+
+def test_endless_visualizations_end_with_the_time_for_them():
+    record = record_of(shown=endless("x"))
 
     assert 0 < len(record.visualizations) <= INLINE_TEXT
+
+
+@pytest.mark.parametrize(
+    ("data", "title"),
+    [("x", ""), ("x", "t" * 100_000), ("x" * LARGEST, ""), ("x" * (LARGEST + 1), "")],
+    ids=["small", "title", "large", "too-large"],
+)
+def test_a_preview_has_bounds_whatever_its_describer_yields(data, title):
+    drafted = draft(Told(shown=endless(data, title)), object())
+
+    assert drafted is not None
+    assert len(parse_preview(drafted.record).visualizations) <= MOST
+    assert len(drafted.record) <= 2 * INLINE_TEXT
+    assert sum(map(len, drafted.blobs)) <= LARGEST_PREVIEW
+
+
+def test_all_of_a_preview_may_be_as_large_as_it_may_be_at_most_and_no_larger(monkeypatch):
+    monkeypatch.setattr(previewing, "SECONDS", math.inf)
+    drafted = draft(Told(shown=[Visualization("text", "x" * LARGEST)] * 9), object())
+
+    assert drafted is not None
+    assert sum(map(len, drafted.blobs)) == LARGEST_PREVIEW
 
 
 def test_a_summary_that_is_too_long_is_left_out():
