@@ -36,7 +36,8 @@ class Admission:
     """Lets tasks start in the order in which they wait; the first that doesn't fit holds the rest.
 
     A task that needs more than the whole machine has starts when no other task with needs runs.
-    The members of a gang start together, also when they are more than there are workers.
+    The members of a gang start together, also when they are more than there are workers; when they
+    start again, then after the last of them has been stopped.
 
     Args:
         max_workers: How many tasks run at once.
@@ -56,10 +57,11 @@ class Admission:
         """Remove from the front of the queue what may start now, and count it as running."""
         taken: list[TaskSpec] = []
         while waiting and self._fits(self._needs(waiting[0])):
-            size = _group_size(waiting)
-            if not self._has_room(size):
+            group = _group(waiting)
+            if not self._has_room(group):
                 break
-            group = [waiting.popleft() for _ in range(size)]
+            for _ in group:
+                waiting.popleft()
             for spec in group:
                 self._running[spec.task_id] = self._needs(spec)
             taken += group
@@ -69,9 +71,13 @@ class Admission:
         """Give back what a task used."""
         self._running.pop(spec.task_id, None)
 
-    def _has_room(self, size: int) -> bool:
+    def _has_room(self, group: list[TaskSpec]) -> bool:
+        if any(
+            spec.task_id in self._running for spec in group
+        ):  # an earlier attempt, being stopped
+            return False
         room = self._max_workers - len(self._running)
-        return room >= size or (size > 1 and not self._running)
+        return room >= len(group) or (len(group) > 1 and not self._running)
 
     def _fits(self, needs: Needs) -> bool:
         others = [used for used in self._running.values() if used.is_declared]
@@ -87,17 +93,17 @@ class Admission:
         )
 
 
-def _group_size(waiting: deque[TaskSpec]) -> int:
-    """Return how many tasks from the front start together: a gang's members, else one."""
+def _group(waiting: deque[TaskSpec]) -> list[TaskSpec]:
+    """Return the tasks from the front that start together: a gang's members, else one."""
     gang = waiting[0].gang
     if gang is None:
-        return 1
-    size = 0
+        return [waiting[0]]
+    group: list[TaskSpec] = []
     for spec in waiting:
         if spec.gang is None or spec.gang.control_task_id != gang.control_task_id:
             break
-        size += 1
-    return size
+        group.append(spec)
+    return group
 
 
 def with_gang(needs: Needs, spec: TaskSpec) -> Needs:

@@ -24,6 +24,7 @@ from flowkit.model.tasks import AttemptError, Needs, TaskResult, TaskSpec
 from flowkit.ports.executor import Executor
 from flowkit.ports.metadata import MetadataWriter
 from flowkit.runtime.admission import Admission, Machine, this_machine, with_gang
+from flowkit.runtime.outcomes import outcome_of, stopped
 from flowkit.runtime.reporting import Reporter
 from flowkit.runtime.reuse import NoReuse, ResultCache
 from flowkit.runtime.scheduler import Outcome
@@ -138,6 +139,7 @@ class Runner:
         self._ended: list[_Ended] = []
         self._queued: list[TaskSpec] = []
         self._active: dict[int, _Active] = {}
+        self._attempts: dict[int, int] = {}  # of tasks that are retried: the newest one
         self._reused = 0
         self._tasks = 0
         self._last_sign = time.monotonic()
@@ -233,13 +235,11 @@ class Runner:
         pending = deque(ended)
         while pending:
             entry = pending.popleft()
-            spec = entry.result.spec
             following = self._scheduler.finished(entry.result)
-            retries = [after for after in following if after.task_id == spec.task_id]
-            self._ended.append(replace(entry, will_retry=bool(retries)))
-            self._delay(retries)
+            self._retry([after for after in following if after.attempt])
+            self._ended.append(self._retried(entry))
             for after in following:
-                if after.task_id != spec.task_id:
+                if not after.attempt:
                     pending.extend(self._enqueue(after))
 
     def _enqueue(self, spec: TaskSpec) -> list[_Ended]:
@@ -251,7 +251,7 @@ class Runner:
             self._queued.append(spec)
             return []
         self._reused += 1
-        return [_Ended(reused, _outcome(reused, _now(), (0, 0)), self._new(spec))]
+        return [_Ended(reused, outcome_of(reused, _now(), _now(), (0, 0)), self._new(spec))]
 
     def _commit(self) -> None:
         """Commit, then tell, then submit: nothing is acknowledged before it is durable."""
@@ -283,13 +283,25 @@ class Runner:
             self._queue.append(entry[1])
         return self._admission.take(self._queue)
 
-    def _delay(self, specs: Sequence[TaskSpec]) -> None:
+    def _retry(self, specs: Sequence[TaskSpec]) -> None:
+        """Start a task again, or a whole gang, of which those that still run are stopped."""
         for spec in specs:
-            wait = self._policy.retry_delay(spec.step, spec.attempt)
-            if wait > 0:
-                self._delayed.append((time.monotonic() + wait, spec))
-            else:
-                self._queue.appendleft(spec)
+            self._attempts[spec.task_id] = spec.attempt
+            if spec.task_id in self._active:
+                self._executor.cancel(spec.task_id)
+        wait = max((self._policy.retry_delay(spec.step, spec.attempt) for spec in specs), default=0)
+        if wait > 0:
+            due = time.monotonic() + wait
+            self._delayed.extend((due, spec) for spec in specs)
+        else:
+            self._queue.extendleft(reversed(specs))
+
+    def _retried(self, entry: _Ended) -> _Ended:
+        """Return an ended attempt with whether another one follows."""
+        if self._attempts.get(entry.result.spec.task_id, 0) <= entry.result.spec.attempt:
+            return entry
+        outcome = stopped(entry.outcome, "another member of its gang has failed")
+        return replace(entry, outcome=outcome, will_retry=True)
 
     def _new(self, spec: TaskSpec) -> NewTask:
         return NewTask(
@@ -309,7 +321,7 @@ class Runner:
         error = None if result.status.is_success else result.error
         is_told = error is None or error.cause in (Cause.EXCEPTION, Cause.ARTIFACT)
         log = self._reporter.ended(spec, "" if is_told or error is None else error.message)
-        outcome = _outcome(result, active.began_at, log)
+        outcome = outcome_of(result, active.began_at, _now(), log)
         if result.observation is not None:
             outcome = replace(outcome, trace=self._reuse.trace(result))
         ended = _Ended(result, outcome)
@@ -349,7 +361,7 @@ class Runner:
             self._executor.cancel(task_id)
         while self._active:
             for entry in self._poll():
-                self._ended.append(replace(entry, outcome=_cancelled(entry.outcome, reason)))
+                self._ended.append(replace(entry, outcome=stopped(entry.outcome, reason)))
             self._commit()
             self._sign_of_life()
 
@@ -362,36 +374,6 @@ class Runner:
 
 def _chose_version(result: TaskResult) -> bool:
     return any(one.version is not None for one in result.publishes)
-
-
-def _outcome(result: TaskResult, began_at: int, log: tuple[int, int]) -> AttemptOutcome:
-    return AttemptOutcome(
-        task_id=result.spec.task_id,
-        step=result.spec.step,
-        attempt=result.spec.attempt,
-        status=result.status,
-        manifest=result.manifest,
-        error=result.error,
-        written=result.written,
-        reads=result.reads,
-        started_at=began_at,
-        finished_at=_now(),
-        log_start=log[0],
-        log_end=log[1],
-        origin=result.origin,
-        publishes=result.publishes,
-        annotations=result.annotations,
-    )
-
-
-def _cancelled(outcome: AttemptOutcome, reason: str) -> AttemptOutcome:
-    """Mark an attempt that was stopped; one that ended on its own just before keeps its state."""
-    if outcome.status.is_success:
-        return outcome
-    if outcome.error is not None and outcome.error.cause is not Cause.CANCELLED:
-        return outcome
-    error = AttemptError(Cause.CANCELLED, f"stopped: {reason}", is_charged=False)
-    return replace(outcome, status=Status.CANCELLED, error=error)
 
 
 def _now() -> int:

@@ -60,11 +60,22 @@ class _Task(NamedTuple):
     input_ids: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """The members of a gang by task id: each in its newest attempt, and who has succeeded."""
+
+    tasks: dict[int, _Task] = field(default_factory=dict)
+    results: dict[int, TaskResult] = field(default_factory=dict)
+
+
 class Scheduler:
     """Decides which attempts a run needs, from the results of those before.
 
     Tasks are numbered 1, 2, 3, ... in the order of creation; a retry keeps the number. Nothing
     is kept of a task that has ended but its id and digest, until the join that receives them.
+
+    The members of a gang talk to each other: when an attempt of one fails, all start again, those
+    that have succeeded too, and nothing follows from one before all have succeeded.
 
     Args:
         graph: A graph without lint problems.
@@ -83,6 +94,7 @@ class Scheduler:
         self._root = root
         self._policy = policy
         self._tasks: dict[int, _Task] = {}
+        self._gangs: dict[int, _Members] = {}
         self._last_id = 0
         self._outcome: Outcome | None = None
 
@@ -104,11 +116,14 @@ class Scheduler:
     def finished(self, result: TaskResult) -> list[TaskSpec]:
         """Take the result of an attempt and return the attempts that can run now.
 
+        Those of a gang that starts again are for all its members, also for those whose attempt has
+        no result yet: the caller stops them, and their results change nothing.
+
         Raises:
             InternalError: No such attempt is outstanding, or the result contradicts itself.
         """
         task = self._take(result)
-        if self._outcome is not None:
+        if task is None or self._outcome is not None:
             return []
         if not result.status.is_success:
             return self._after_failure(task, result.error)
@@ -118,6 +133,8 @@ class Scheduler:
         )
         if problem:
             return self._fail(task.spec, AttemptError(Cause.TRANSITION, problem))
+        if task.spec.gang is not None:
+            return self._gather(task.spec, task.spec.gang, result)
         if taken is not None:
             return self._follow(task, _output(result), taken)
         if task.branch is not None:
@@ -136,8 +153,11 @@ class Scheduler:
             raise InternalError(f"task {self._flow}/{self._run_id}/{task_id} is not outstanding")
         return task.input_ids
 
-    def _take(self, result: TaskResult) -> _Task:
+    def _take(self, result: TaskResult) -> _Task | None:
+        """Return the task that has ended; None for a member whose gang has started again."""
         task = self._tasks.get(result.spec.task_id)
+        if task and task.spec.gang and result.spec.attempt < task.spec.attempt:
+            return None
         if task is None or task.spec.attempt != result.spec.attempt:
             raise InternalError(
                 f"attempt {result.spec.attempt} of {result.spec.pathspec} has ended, "
@@ -154,8 +174,28 @@ class Scheduler:
         again = self._next_attempt(task.spec, error)
         if again is None:
             return self._fail(task.spec, error)
-        self._tasks[again.task_id] = task._replace(spec=again)
-        return [again]
+        if again.gang is not None and again.fallback is None:
+            return self._restart(self._gangs[again.gang.control_task_id], again)
+        return [self._repeat(task, again)]
+
+    def _repeat(self, task: _Task, again: TaskSpec) -> TaskSpec:
+        following = task._replace(spec=again)
+        self._tasks[again.task_id] = following
+        if again.gang is not None:
+            self._gangs[again.gang.control_task_id].tasks[again.task_id] = following
+        return again
+
+    def _restart(self, members: _Members, again: TaskSpec) -> list[TaskSpec]:
+        """Return the next attempt of all members of a gang, under the number none has had yet."""
+        members.results.clear()
+        attempt = max(task.spec.attempt for task in members.tasks.values()) + 1
+        allowed = again.max_attempts + attempt - again.attempt
+        return [
+            self._repeat(
+                task, replace(task.spec, attempt=attempt, max_attempts=allowed, fallback=None)
+            )
+            for task in list(members.tasks.values())
+        ]
 
     def _next_attempt(self, spec: TaskSpec, error: AttemptError) -> TaskSpec | None:
         """Return the attempt that follows a failed one; None when the failure is terminal.
@@ -184,6 +224,20 @@ class Scheduler:
         return self._policy.max_attempts.get(step, 1)
 
     # --- success ----------------------------------------------------------------------------------
+
+    def _gather(self, spec: TaskSpec, gang: Gang, result: TaskResult) -> list[TaskSpec]:
+        """Keep a member's result until all have succeeded; then go on from each."""
+        members = self._gangs[gang.control_task_id]
+        members.results[spec.task_id] = result
+        if len(members.results) < gang.size:
+            return []
+        del self._gangs[gang.control_task_id]
+        following: list[TaskSpec] = []
+        for task_id, task in members.tasks.items():
+            ended = members.results[task_id]
+            if ended.next is not None:
+                following += self._follow(task, _output(ended), ended.next)
+        return following
 
     def _follow(self, task: _Task, output: Inputs, taken: Transition) -> list[TaskSpec]:
         spec = task.spec
@@ -255,7 +309,10 @@ class Scheduler:
             gang=gang,
             is_watched=gang is None and key.step in self._policy.watched,
         )
-        self._tasks[spec.task_id] = _Task(spec, branch, inputs.ids)
+        task = _Task(spec, branch, inputs.ids)
+        self._tasks[spec.task_id] = task
+        if gang is not None:
+            self._gangs.setdefault(gang.control_task_id, _Members()).tasks[spec.task_id] = task
         return spec
 
 

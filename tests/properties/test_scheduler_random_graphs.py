@@ -130,6 +130,8 @@ class Fate:
         return self._random("again", key).random() < 0.5
 
     def error(self, key: Key, attempt: int) -> AttemptError | None:
+        if leader_of(key) != key:
+            return None
         random = self._random(f"error {attempt}", key)
         if random.random() >= self.failure_rate:
             return None
@@ -143,6 +145,12 @@ class Fate:
 
     def _random(self, question: str, key: Key) -> Random:
         return Random(f"{self.seed} {question} {key}")
+
+
+def leader_of(key: Key) -> Key:
+    """Return the member of a gang that fails for all of it, else the task itself."""
+    step, indices, iteration = key
+    return (step, (*indices[:-1], 0), iteration) if step.endswith("_member") else key
 
 
 def output_of(key: Key) -> str:
@@ -244,16 +252,20 @@ class Interpreter:
 
 
 def count_attempts(fate: Fate, key: Key) -> tuple[int, bool]:
-    """Return how many attempts a task takes, and whether the last one succeeds."""
+    """Return how many attempts a task takes, and whether the last one succeeds.
+
+    The members of a gang start again together, but a failure is handled by the failed one alone.
+    """
+    leader = leader_of(key)
     charged = free = attempt = 0
     has_fallen_back = False
     while True:
-        error = fate.error(key, attempt)
+        error = fate.error(leader, attempt)
         attempt += 1
         if error is None:
             return attempt, True
         if not error.is_retryable:
-            return attempt, False
+            return attempt, key != leader
         if not error.is_charged and free < FREE_RETRIES:
             free += 1
             continue
@@ -262,7 +274,9 @@ def count_attempts(fate: Fate, key: Key) -> tuple[int, bool]:
             continue
         process_died = error.cause in (Cause.SIGNAL, Cause.LOST)
         if has_fallen_back or not process_died or not fate.is_caught(key[0]):
-            return attempt, False
+            return attempt, key != leader
+        if key != leader:
+            return attempt, True
         has_fallen_back = True
 
 
@@ -310,7 +324,7 @@ class Drive:
     def take(self, specs: list[TaskSpec]) -> None:
         for spec in specs:
             key = identity(spec.key)
-            assert spec.task_id not in self.outstanding
+            assert spec.task_id not in self.outstanding or (spec.gang and spec.attempt)
             if spec.attempt == 0:
                 assert spec.task_id == len(self.inputs) + 1
                 assert key not in self.inputs

@@ -85,7 +85,19 @@ def test_two_gangs_do_not_mix():
     assert ids(admission.take(waiting)) == [1, 2]
 
 
-def test_a_retried_member_of_a_gang_starts_alone():
+def test_a_gang_starts_again_when_all_its_members_have_stopped():
+    members = [spec(n, Gang(n - 1, 2, 1)) for n in (1, 2)]
+    admission = Admission(3, MACHINE, lambda _: Needs())
+    admission.take(deque(members))
+    admission.ended(members[0])
+
+    waiting = deque(members)
+    assert ids(admission.take(waiting)) == []
+    admission.ended(members[1])
+    assert ids(admission.take(waiting)) == [1, 2]
+
+
+def test_a_failure_of_one_member_is_handled_beside_the_others():
     waiting = deque([spec(3, Gang(1, 3, 2))])
     admission = Admission(3, MACHINE, lambda _: Needs())
     admission.take(deque([spec(2), spec(4)]))

@@ -56,6 +56,15 @@ def gang(spec: TaskSpec, target: str, size: int) -> TaskResult:
     return done(spec, target, items=ranks, num_parallel=size)
 
 
+def start_gang(size: int, **policy) -> tuple[Scheduler, list[TaskSpec]]:
+    control = Node(
+        "start", NodeType.FOREACH, ("train",), has_num_parallel=True, matching_join="gather"
+    )
+    nodes = (control, linear("train", "gather"), join("gather", "end"), END)
+    scheduler = make_scheduler(*nodes, **policy)
+    return scheduler, scheduler.finished(gang(scheduler.start()[0], "train", size))
+
+
 def failed(spec: TaskSpec, error: AttemptError = BOOM) -> TaskResult:
     return TaskResult(spec, Status.FAILED, error=error)
 
@@ -170,12 +179,7 @@ def test_an_empty_foreach_inside_a_foreach_keeps_the_frame_around_it():
 
 
 def test_a_gang_knows_its_ranks_size_and_control_task():
-    control = Node(
-        "start", NodeType.FOREACH, ("train",), has_num_parallel=True, matching_join="gather"
-    )
-    scheduler = make_scheduler(control, linear("train", "gather"), join("gather", "end"), END)
-
-    members = scheduler.finished(gang(scheduler.start()[0], "train", 3))
+    _, members = start_gang(3)
 
     assert [member.task_id for member in members] == [2, 3, 4]
     assert [member.gang for member in members] == [Gang(rank, 3, 2) for rank in range(3)]
@@ -478,3 +482,60 @@ def test_a_graph_that_breaks_the_rules_is_a_bug_and_never_a_hang():
     [end] = unjoined.finished(each(unjoined.start()[0], "end", "x"))
     with pytest.raises(InternalError, match="Demo/7/end/2 ended the run inside a split"):
         unjoined.finished(done(end))
+
+
+# --- gangs that fail ------------------------------------------------------------------------------
+
+
+def attempts(specs: list[TaskSpec]) -> list[tuple[int, int, int]]:
+    return [(spec.task_id, spec.attempt, spec.max_attempts) for spec in specs]
+
+
+def test_a_failed_member_starts_its_whole_gang_again():
+    scheduler, (first, second, third) = start_gang(3, max_attempts={"train": 3})
+
+    assert scheduler.finished(done(first, "gather")) == []
+    again = scheduler.finished(failed(second))
+
+    assert attempts(again) == [(2, 1, 3), (3, 1, 3), (4, 1, 3)]
+    assert [scheduler.inputs_of(spec.task_id) for spec in again] == [(1,), (1,), (1,)]
+    assert scheduler.finished(failed(third)) == []
+    assert scheduler.outcome is None
+
+
+def test_a_join_gets_what_the_members_of_one_start_have_made():
+    scheduler, (first, second) = start_gang(2, max_attempts={"train": 2})
+    scheduler.finished(done(first, "gather"))
+    first, second = scheduler.finished(failed(second))
+
+    assert scheduler.finished(done(second, "gather")) == []
+    [gather] = scheduler.finished(replace(done(first, "gather"), manifest="the second start's"))
+    assert gather.inputs == ("the second start's", "out3")
+
+
+def test_a_gang_has_the_attempts_of_one_task():
+    scheduler, members = start_gang(2, max_attempts={"train": 2})
+
+    [_, second] = scheduler.finished(failed(members[0]))
+
+    assert scheduler.finished(failed(second)) == []
+    assert scheduler.outcome == Outcome(Status.FAILED, second, BOOM)
+
+
+def test_a_lost_member_starts_its_gang_again_without_charge():
+    scheduler, [first, _] = start_gang(2)
+
+    again = scheduler.finished(failed(first, LOST))
+
+    assert attempts(again) == [(2, 1, 2), (3, 1, 2)]
+
+
+def test_a_caught_failure_is_handled_by_the_failed_member_alone():
+    scheduler, [first, second] = start_gang(2, caught=frozenset({"train"}))
+
+    [handler] = scheduler.finished(failed(first, KILLED))
+    assert (handler.task_id, handler.fallback) == (2, KILLED)
+    assert scheduler.finished(done(handler, "gather")) == []
+    again = scheduler.finished(failed(second, LOST))
+    assert attempts(again) == [(2, 2, 3), (3, 2, 3)]
+    assert {spec.fallback for spec in again} == {None}
