@@ -179,7 +179,9 @@ _LAZY = {
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
-        raise AttributeError(f"module 'flowkit' has no attribute '{name}'")
+        from flowkit.absent import missing  # noqa: PLC0415 - most programs never ask
+
+        raise missing(name)
     from importlib import import_module  # noqa: PLC0415
 
     return getattr(import_module(_LAZY[name]), name)
