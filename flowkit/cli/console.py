@@ -1,8 +1,10 @@
 """The console: draws a run's events as lines, and live progress of foreaches on a terminal."""
 
+import os
 import re
 import sys
 import time
+from contextlib import suppress
 from typing import TextIO
 
 import click
@@ -44,7 +46,23 @@ class Console:
         self._stamp = ""
 
     def __call__(self, event: RunEvent) -> None:
-        """Print what there is to say about an event."""
+        """Print what there is to say about an event; a stream that is lost does not end the run."""
+        try:
+            self._draw(event)
+        except OSError as error:
+            with suppress(OSError):  # stderr may be lost as well
+                self._go_on_without(error)
+                self._draw(event)
+
+    def _go_on_without(self, error: OSError) -> None:
+        """Drop the run lines from now on: their reader has gone, or their disk is full."""
+        self._out = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the rest of the run
+        self._progress = open_progress(self._out)
+        self._is_terminal = False
+        text = f"stdout can't be written any more ({error.strerror}); the run goes on, see its logs"
+        click.echo(text, err=True)
+
+    def _draw(self, event: RunEvent) -> None:
         match event:
             case RunStarted(origin_run_id=origin):
                 self._is_resumed = origin is not None

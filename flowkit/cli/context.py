@@ -1,6 +1,7 @@
 """What every command of a flow file works with."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -62,9 +63,10 @@ class FlowFile:
         return ParameterContext(self.declared.name, self.settings.user, name, click.echo)
 
     def say(self, text: str) -> None:
-        """Print a header line on stderr, unless quiet."""
+        """Print a header line on stderr, unless quiet or nobody reads it any more."""
         if not self.is_quiet:
-            click.echo(text, err=True)
+            with suppress(OSError):
+                click.echo(text, err=True)
 
     def validate(self) -> None:
         """Check the graph and say so; LintError when it breaks rules."""

@@ -1,5 +1,6 @@
 """Where command lines start: ``python flow.py ...`` and ``flowkit ...``."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -31,6 +32,7 @@ def entry() -> NoReturn:
 
 
 def _exit(make_group: Callable[[], click.Group], arguments: list[str], program: str) -> NoReturn:
+    _open_streams()
     # One of the three places that catch everything: the user never sees a framework traceback.
     try:
         code = make_group().main(arguments, prog_name=program, standalone_mode=False)
@@ -45,7 +47,22 @@ def _exit(make_group: Callable[[], click.Group], arguments: list[str], program: 
         code = 130
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:
         # Whoever read our output has gone; nothing is left to say, also not by the interpreter.
         sys.stdout = None
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_streams() -> None:
+    """Open the standard streams that the caller has closed: no other file may get their numbers."""
+    streams = {"stdin": 0, "stdout": 1, "stderr": 2}
+    for number in streams.values():
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    for name, number in streams.items():
+        if getattr(sys, name) is None:
+            mode = "w" if number else "r"
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - stays
+            setattr(sys, name, stream)

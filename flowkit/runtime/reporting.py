@@ -4,7 +4,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from flowkit.content.loglines import StreamCapture
 from flowkit.content.runlog import LogStream, RunLogWriter
@@ -43,8 +43,11 @@ class Reporter:
                 listener(event)
             except Exception:  # noqa: BLE001
                 self._listeners.remove(listener)
-                sys.stderr.write(f"a listener failed and is not called any more: {listener!r}\n")
-                traceback.print_exc()
+                with suppress(OSError):  # nobody reads stderr any more
+                    sys.stderr.write(
+                        f"a listener failed and is not called any more: {listener!r}\n"
+                    )
+                    traceback.print_exc()
 
     def started(self, spec: TaskSpec) -> None:
         """Take note of where the log of an attempt begins."""
