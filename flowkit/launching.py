@@ -192,7 +192,6 @@ def opened_executor(launch: Launch) -> Iterator[Executor]:
 
     What can be wrong with the request is found before that.
     """
-    scheduler_policy(launch.flow, launch.graph, launch.request.max_num_splits)
     _cache_policy(launch)
     for tag in launch.request.tags:
         check_tag(tag)

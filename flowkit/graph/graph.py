@@ -53,6 +53,7 @@ class Node:
         is_inside_foreach: Whether one of these is a foreach.
         decorators: Names of the step's decorators.
         is_parallel: Whether the step carries ``@parallel``.
+        is_caught: Whether it carries ``@catch``.
         tail: What the last statement of the method is.
         tail_line: Line of that statement.
     """
@@ -75,6 +76,7 @@ class Node:
     is_inside_foreach: bool = False
     decorators: tuple[str, ...] = ()
     is_parallel: bool = False
+    is_caught: bool = False
     tail: Tail = Tail.VALID
     tail_line: int = 0
 

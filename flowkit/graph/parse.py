@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import cleandoc
 
+from flowkit.authoring.builtin import catch
 from flowkit.authoring.steps import StepDef
 from flowkit.graph.graph import Node, NodeType, Tail
 from flowkit.graph.sources import Sources
@@ -64,6 +65,7 @@ def parse_step(step: StepDef, sources: Sources) -> Node:
         cases=found.cases,
         decorators=tuple(decorator.title() for decorator in step.decorators),
         is_parallel=any(getattr(deco, "is_parallel", False) is True for deco in step.decorators),
+        is_caught=step.decorator(catch) is not None,
         tail=Tail.VALID if read else Tail.INVALID if call else Tail.MISSING,
         tail_line=last.lineno,
     )

@@ -9,6 +9,7 @@ from flowkit.graph.problems import Problem, at_def, at_next
 from flowkit.graph.split_rules import (
     ambiguous_join,
     balance,
+    catch_goes_one_way,
     empty_foreach,
     num_parallel_target,
     parallel_followed_by_join,
@@ -254,4 +255,5 @@ _RULES: tuple[tuple[Rule, frozenset[str]], ...] = (
     (parallel_followed_by_join, frozenset()),
     (parallel_reached_by_num_parallel, frozenset()),
     (ambiguous_join, frozenset()),
+    (catch_goes_one_way, frozenset()),
 )

@@ -131,6 +131,19 @@ def parallel_reached_by_num_parallel(graph: Graph) -> Iterator[Problem]:
             )
 
 
+def catch_goes_one_way(graph: Graph) -> Iterator[Problem]:
+    """A step with ``@catch`` has one way to go on, whatever has happened in it."""
+    words = {NodeType.FOREACH: "foreach split", NodeType.SWITCH: "switch"}
+    for node in graph.nodes.values():
+        if node.is_caught and node.type in words:
+            yield at_def(
+                "catch-one-way",
+                node,
+                f"@catch is defined for the step '{node.name}' but @catch is not supported in "
+                f"{words[node.type]} steps: put it on the steps that follow",
+            )
+
+
 def _edges(graph: Graph) -> Iterator[tuple[Node, Node]]:
     for node in graph.nodes.values():
         for target in node.targets:

@@ -2,35 +2,20 @@
 
 from collections.abc import Mapping
 
-from flowkit.authoring.builtin import catch, environment, resources, retry, timeout
+from flowkit.authoring.builtin import environment, resources, retry, timeout
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.steps import StepDef
-from flowkit.exceptions import DefinitionError
-from flowkit.graph.graph import Graph, NodeType
+from flowkit.graph.graph import Graph
 from flowkit.model.tasks import Needs
 from flowkit.runtime.scheduler import SchedulerPolicy
 
 
 def scheduler_policy(flow: FlowDef, graph: Graph, max_num_splits: int) -> SchedulerPolicy:
-    """Return how often steps are tried and which failures are caught.
-
-    Raises:
-        DefinitionError: ``@catch`` stands on a foreach split or a switch, whose transition
-            can't be made up.
-    """
-    caught = {name for name, step in flow.steps.items() if step.decorator(catch)}
-    for name in caught:
-        kind = graph[name].type
-        if kind in (NodeType.FOREACH, NodeType.SWITCH):
-            word = "foreach split" if kind is NodeType.FOREACH else "switch"
-            raise DefinitionError(
-                f"@catch is defined for the step '{name}' but @catch is not supported in {word} "
-                "steps"
-            )
+    """Return how often steps are tried and which failures are caught."""
     return SchedulerPolicy(
         max_num_splits=max_num_splits,
         max_attempts={name: _max_attempts(step) for name, step in flow.steps.items()},
-        caught=frozenset(caught),
+        caught=frozenset(name for name in flow.steps if graph[name].is_caught),
     )
 
 

@@ -357,6 +357,32 @@ def test_num_parallel_leads_to_a_parallel_step(steps, line_of):
     assert "put @parallel above 'a'" in message
 
 
+@pytest.mark.parametrize(
+    ("tail", "word"),
+    [
+        ('self.next(self.a, foreach="xs")', "foreach split"),
+        ('self.next({1: self.a, 2: self.b}, condition="x")', "switch"),
+    ],
+)
+def test_a_caught_step_has_one_way_to_go_on(flow, tail, word):
+    problems = check(build_graph(flow(f"""
+        from flowkit import catch
+        @catch(var="error")
+        @step
+        def start(self): {tail}
+        @step
+        def a(self): self.next(self.b)
+        @catch
+        @step
+        def b(self{", inputs" if word == "foreach split" else ""}): self.next(self.end)
+        @step
+        def end(self): pass
+    """)))  # fmt: skip
+
+    assert [(one.rule, one.step) for one in problems] == [("catch-one-way", "start")]
+    assert f"@catch is not supported in {word} steps" in problems[0].message
+
+
 def test_a_parallel_step_is_followed_by_a_join(flow):
     rule, step, line, message = only(
         flow("""

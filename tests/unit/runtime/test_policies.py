@@ -1,10 +1,7 @@
 """What decorators decide about attempts, as plain data."""
 
-import pytest
-
 from flowkit import FlowSpec, catch, environment, resources, retry, step, timeout
 from flowkit.authoring.flowspec import definition
-from flowkit.exceptions import DefinitionError
 from flowkit.graph.build import build_graph
 from flowkit.model.tasks import Needs
 from flowkit.runtime.policies import retry_delay, scheduler_policy, step_needs
@@ -48,56 +45,3 @@ def test_what_attempts_need():
             {"A": "1", "B": "True"}, timeout=60, cpu=2, gpu=1, memory=100, is_declared=True
         ),
     }
-
-
-class CaughtForeach(FlowSpec):
-    @catch()
-    @step
-    def start(self):
-        self.xs = []
-        self.next(self.each, foreach="xs")
-
-    @step
-    def each(self):
-        self.next(self.join)
-
-    @step
-    def join(self, inputs):
-        self.kind = 1
-        self.next(self.choose)
-
-    @step
-    def choose(self):
-        self.next({1: self.a, 2: self.end}, condition="kind")
-
-    @step
-    def a(self):
-        self.next(self.end)
-
-    @step
-    def end(self):
-        pass
-
-
-class CaughtSwitch(CaughtForeach):
-    @step
-    def start(self):
-        self.xs = []
-        self.next(self.each, foreach="xs")
-
-    @catch()
-    @step
-    def choose(self):
-        self.next({1: self.a, 2: self.end}, condition="kind")
-
-
-@pytest.mark.parametrize(
-    ("flow", "step_name", "word"),
-    [(CaughtForeach, "start", "foreach split"), (CaughtSwitch, "choose", "switch")],
-)
-def test_catch_is_not_supported_where_the_transition_can_not_be_made_up(flow, step_name, word):
-    described = definition(flow)
-
-    expected = f"@catch is defined for the step '{step_name}' but @catch is not supported in {word}"
-    with pytest.raises(DefinitionError, match=expected):
-        scheduler_policy(described, build_graph(described), 100)
