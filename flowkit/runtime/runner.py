@@ -319,8 +319,7 @@ class Runner:
         active = self._active.pop(spec.task_id)
         self._admission.ended(spec)
         error = None if result.status.is_success else result.error
-        is_told = error is None or error.cause in (Cause.EXCEPTION, Cause.ARTIFACT)
-        log = self._reporter.ended(spec, "" if is_told or error is None else error.message)
+        log = self._reporter.ended(spec, "" if error is None or _is_told(error) else error.message)
         outcome = outcome_of(result, active.began_at, _now(), log)
         if result.observation is not None:
             outcome = replace(outcome, trace=self._reuse.trace(result))
@@ -370,6 +369,13 @@ class Runner:
         if now - self._last_sign >= HEARTBEAT:
             self._saw(self._metadata.heartbeat(self._lease))
             self._last_sign = now
+
+
+def _is_told(error: AttemptError) -> bool:
+    """Whether the attempt has itself written what went wrong to its log."""
+    if error.cause is Cause.EXIT:
+        return bool(error.type)  # sys.exit, not the end of the process
+    return error.cause in (Cause.EXCEPTION, Cause.ARTIFACT, Cause.TRANSITION)
 
 
 def _chose_version(result: TaskResult) -> bool:

@@ -109,6 +109,7 @@ def test_whatever_is_raised_is_told_and_kept(failing, how, type_name, printed):
     outcome, task = fail(failing, how)
 
     assert printed in outcome.err
+    assert outcome.lines.count(printed) <= 1
     assert task.exception.type.endswith(type_name.removeprefix("flow."))
     assert task.data.before == {"a": 1}
 
