@@ -67,9 +67,7 @@ class StepDecorator:
         mark = getattr(function, "__flowkit_step__", None)
         kind = kind_of(self)
         if mark is None:
-            raise BadStepDecoratorException(
-                f"@{kind.title()} must be put above @step, on a step method, not on {function!r}"
-            )
+            raise BadStepDecoratorException(_misplaced(kind, function))
         if not kind.allow_multiple and any(kind_of(deco) is kind for deco in mark.decorators):
             raise DuplicateStepDecoratorException(
                 f"step '{function.__name__}' already has a decorator '{kind.title()}'"
@@ -171,6 +169,20 @@ def _check_attributes(
             f"decorator '{decorator.title()}' does not support the attribute '{unknown[0]}'; "
             f"it has: {', '.join(legal) or 'none'}"
         )
+
+
+def _misplaced(decorator: type[StepDecorator], target: object) -> str:
+    """Say what is wrong with a decorator that stands on no step."""
+    name = decorator.title()
+    above = f"@{name} must be put above @step, on a step method"
+    if isinstance(target, type):
+        return f"{above}, not on the class '{target.__name__}'"
+    if not callable(target):
+        known: Mapping[str, object] = getattr(decorator, "__dataclass_fields__", {})
+        example = next((f", as in @{name}({first}={target!r})" for first in known), "")
+        return f"@{name}({target!r}): arguments are given by name{example}"
+    called = getattr(target, "__name__", type(target).__name__)
+    return f"{above}: here it is below, or '{called}' has no @step"
 
 
 # --- decorators whose arguments come from configs -------------------------------------------------

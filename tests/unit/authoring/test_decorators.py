@@ -61,6 +61,20 @@ def test_a_step_decorator_below_step_is_refused():
                 pass
 
 
+def test_a_misplaced_decorator_says_where_it_stands():
+    with pytest.raises(BadStepDecoratorException, match=r"above @step.*, or 'len' has no @step$"):
+        retry()(len)
+    with pytest.raises(BadStepDecoratorException, match="not on the class 'int'"):
+        retry()(int)
+
+
+def test_an_argument_without_its_name_is_refused_with_an_example():
+    with pytest.raises(BadStepDecoratorException, match=r"given by name, as in @retry\(times=3\)$"):
+        retry(3)  # type: ignore[arg-type]
+    with pytest.raises(BadStepDecoratorException, match=r"^@plain\(3\): .* by name$"):
+        plain(3)  # type: ignore[arg-type]
+
+
 def test_a_decorator_stands_on_a_step_once_unless_it_allows_more():
     marked = step(some_step)
     plain()(marked)
