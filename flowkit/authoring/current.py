@@ -42,7 +42,7 @@ class TaskContext:
         namespace: The client's namespace inside tasks; None is the global one.
         username: Who runs the flow.
         tags: User tags given at the start of the run.
-        parameter_names: Names of the flow's parameters and configs.
+        parameter_names: The attributes that hold the flow's parameters and configs.
         tempdir: A directory for scratch files.
         graph: Returns the ``_graph_info`` of the run.
         flow: The flow instance whose step runs.

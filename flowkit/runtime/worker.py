@@ -286,8 +286,7 @@ def _sources(state: TaskState, manifests: list[Manifest]) -> list[InputSource]:
 
 
 def _parameter_names(flow: FlowDef) -> tuple[str, ...]:
-    parameters = [parameter.name for parameter in flow.parameters.values()]
-    return (*parameters, *(config.name for config in flow.configs.values()))
+    return (*flow.parameters, *flow.configs)
 
 
 def _is_finished_exit(error: BaseException, *, has_next: bool) -> bool:

@@ -81,7 +81,7 @@ def test_options_become_artifacts_and_facts(train):
     assert (data.size, data.options, data.when) == ("m", {"a": [1]}, "Train!")
     assert data.facts == ("1", "tester", ["x", "é ü"], "user:tester")
     assert sorted(data.names) == sorted(
-        ["alpha", "the-layers", "verbose_mode", "size", "options", "when"]
+        ["alpha", "layers", "verbose_mode", "size", "options", "when"]
     )
     assert data.file_was_there
     assert (train.directory / "id.txt").read_text() == "1"

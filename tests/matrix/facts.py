@@ -85,7 +85,7 @@ def check_current(outcome: Outcome) -> None:
             "is_running_flow": True,
             "tempdir": ".",
         }
-        assert set(facts["parameter_names"]) >= {"alpha", "with-dash"}
+        assert set(facts["parameter_names"]) >= {"alpha", "dashed"}
         assert task.data.texts[0] == outcome.shape.flow
         assert task.data.texts[1].startswith(f"<flow {flow} step {key[0]}")
         assert task.data.texts[2] == outcome.lab.file.name

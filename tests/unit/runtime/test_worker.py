@@ -451,7 +451,7 @@ FACTS = {
     "namespace": "user:ada",
     "username": "ada",
     "tags": {"a", "b"},
-    "parameter_names": ("al-pha",),
+    "parameter_names": ("alpha",),
     "tempdir": "scratch",
     "is_running_flow": True,
     "is_parallel": False,
