@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from flowkit.exceptions import InvalidNameError
 from flowkit.graph.graph import Graph, Node, NodeType, Tail
 from flowkit.graph.paths import loops, open_branches
 from flowkit.graph.problems import Problem, at_def, at_next
@@ -15,9 +16,10 @@ from flowkit.graph.split_rules import (
     parallel_followed_by_join,
     parallel_reached_by_num_parallel,
 )
+from flowkit.model.pathspec import check_identifier
 
 RESERVED = frozenset({"name", "next", "input", "index", "cmd"})
-_NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,127}")
 _SPLITS = (NodeType.SPLIT, NodeType.FOREACH, NodeType.SWITCH)
 _MIN_CASES = 2
 _MAX_ARGUMENTS = 2
@@ -42,6 +44,15 @@ def check(graph: Graph) -> list[Problem]:
     return sorted(problems, key=lambda one: (one.file != graph.file, one.file, one.line))
 
 
+def flow_name(graph: Graph) -> Iterator[Problem]:
+    """The flow has a name that pathspecs can hold."""
+    try:
+        check_identifier(graph.flow)
+    except InvalidNameError as error:
+        message = f"the flow's class can't have this name: {error.message}"
+        yield Problem("flow-name", "", graph.line, graph.file, message)
+
+
 def reserved_word(graph: Graph) -> Iterator[Problem]:
     """No step has a name that means something else on a flow."""
     for node in graph.nodes.values():
@@ -61,7 +72,7 @@ def step_name(graph: Graph) -> Iterator[Problem]:
                 "step-name",
                 node,
                 f"step '{node.name}' has an invalid name: use lower-case letters a-z, digits and "
-                "_, and don't begin with _",
+                "_, at most 128, and don't begin with _",
             )
 
 
@@ -236,6 +247,7 @@ _SOUND = _EDGES | {"start-step", "arguments", "loop", "unreachable"}
 
 # Each rule with the names of those that must be kept for it to make sense; these come first.
 _RULES: tuple[tuple[Rule, frozenset[str]], ...] = (
+    (flow_name, frozenset()),
     (reserved_word, frozenset()),
     (endpoints, frozenset()),
     (ambiguous_endpoint, frozenset()),

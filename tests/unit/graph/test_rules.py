@@ -23,6 +23,23 @@ def test_a_sound_flow_has_no_problems(steps):
     assert found(steps(start="self.next(self.end)", end="")) == []
 
 
+@pytest.mark.parametrize("name", ["Größe", "F" * 129])
+def test_a_flow_has_a_name_that_pathspecs_can_hold(flow_file, name):
+    source = """
+from flowkit.authoring.steps import step
+class {name}:
+    @step
+    def start(self): self.next(self.end)
+    @step
+    def end(self): pass
+F = {name}
+"""
+    rule, step, line, message = only(flow_file(source.format(name=name)))
+
+    assert (rule, step, line) == ("flow-name", "", 3)
+    assert f"this name: '{name}' is not a valid name: use letters, digits and _" in message
+
+
 @pytest.mark.parametrize("name", ["name", "next", "input", "index", "cmd"])
 def test_a_step_may_not_have_a_reserved_name(steps, line_of, name):
     flow = steps(start=f"self.next(self.{name})", **{name: "self.next(self.end)"}, end="")
