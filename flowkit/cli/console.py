@@ -89,7 +89,9 @@ class Console:
     def _started(self, spec: TaskSpec, pid: int | None) -> None:
         self._pids[spec.task_id] = pid
         again = " (retry)" if spec.attempt and spec.fallback is None else ""
-        what = "Task is starting" if spec.fallback is None else "Task fallback is starting"
+        what = "Task is starting"
+        if spec.fallback is not None:
+            what = "Task fallback is starting to handle the failure"
         if not self._progress.shows(spec) or spec.attempt:
             self._task(spec, f"{what}{again}.", dim=True)
 

@@ -89,7 +89,22 @@ def resume_command() -> click.Command:
             file, settings, lambda told: api.resume(file.flow, resumption, request, settings, told)
         )
 
-    return click.command("resume")(_with_run_options(resume))
+    return click.command("resume", cls=_Resume)(_with_run_options(resume))
+
+
+class _Resume(click.Command):
+    """Says why it has no options for the flow's parameters."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; see `click.Command.parse_args`."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name = error.option_name.removeprefix("--")
+            if name not in {one.name for one in ctx.obj.declared.parameters.values()}:
+                raise
+            text = f"parameter '{name}' can't be changed: a resumed run keeps those it had"
+            raise click.UsageError(text, ctx) from None
 
 
 def _decorated(file: FlowFile, decospecs: tuple[str, ...]) -> FlowFile:

@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 
 import click
 import pytest
@@ -64,6 +65,14 @@ def test_attempts_are_told_apart():
         "[7/fit/3] Task is starting (retry).",
         "[7/fit/3] Task failed.",
         "[7/fit/3] This failed task will not be retried.",
+    ]
+
+
+def test_the_handling_of_a_dead_process_is_told_from_a_retry():
+    fallback = replace(RETRY, fallback=AttemptError(Cause.SIGNAL, "killed"))
+
+    assert lines(TaskStarted(fallback)) == [
+        "[7/fit/3] Task fallback is starting to handle the failure."
     ]
 
 
