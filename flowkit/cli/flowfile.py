@@ -35,6 +35,7 @@ def flow_group(flow: type[FlowSpec]) -> click.Group:
     @click.option("--metadata", metavar="URL", help="Where metadata is: sqlite:///PATH or a URL.")
     @click.option("--executor", metavar="NAME", help="Where tasks run: local, inline or spawn.")
     @with_option
+    @click.option("--no-pylint", is_flag=True, hidden=True, expose_value=False)  # none is ever run
     @click.pass_context
     def group(context: click.Context, /, quiet: bool, verbose: bool, **flags: Any) -> None:
         settings = load_settings({name: flags[name] for name in SETTINGS})

@@ -176,6 +176,18 @@ def test_paths_that_lead_nowhere_give_one_clear_sentence(train, arguments, code,
     assert sentence in errors[1]
 
 
+def test_a_resumed_run_says_why_it_takes_no_parameters(train):
+    outcome = train("resume", "--the-layers", "a")
+
+    assert outcome.code == 2
+    assert "parameter 'the-layers' can't be changed: a resumed run keeps" in outcome.err
+    assert "No such option '--nope'" in train("resume", "--nope", "a").err
+
+
+def test_calls_that_switch_pylint_off_work(train):
+    assert train("--no-pylint", "--quiet", "check").code == 0
+
+
 def test_the_store_command_lists_flows_and_runs(train):
     rows = json.loads(train.store("runs", "--json").out)
     table = train.store("runs", "Train", "--tag", "x", "--limit", "1")
