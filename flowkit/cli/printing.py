@@ -60,20 +60,32 @@ def tasks_of(address: Pathspec, attempt: int | None = None) -> Iterator[Task]:
 
     Raises:
         InvalidPathspecError: The address is none of these.
-        NotFoundError: There is no such run, step or task.
+        NotFoundError: There is no such run, step, task, or attempt of the task.
     """
     name = str(address)
+    if len(address.parts) not in (2, 3, 4):
+        raise InvalidPathspecError(f"{name!r}: give a run, a step or a task")
+    run = Run(f"{address.flow}/{address.run}", _namespace_check=False)
     match len(address.parts):
         case 2:
-            for step in reversed(list(Run(name, _namespace_check=False))):
+            for step in reversed(list(run)):
                 yield from tasks_of(parse_pathspec(step.pathspec), attempt)
         case 3:
             for task in Step(name, _namespace_check=False):
                 yield task if attempt is None else Task(task.pathspec, attempt, False)
         case 4:
-            yield Task(name, attempt, _namespace_check=False)
-        case _:
-            raise InvalidPathspecError(f"{name!r}: give a run, a step or a task")
+            yield _task(name, attempt)
+
+
+def _task(pathspec: str, attempt: int | None) -> Task:
+    last = Task(pathspec, _namespace_check=False)
+    if attempt is None:
+        return last
+    if attempt > last.current_attempt:
+        raise NotFoundError(
+            f"task {pathspec} has no attempt {attempt}: its last one is {last.current_attempt}"
+        )
+    return Task(pathspec, attempt, _namespace_check=False)
 
 
 def dump_tasks(tasks: Iterator[Task], wanted: Dump) -> None:

@@ -149,7 +149,7 @@ class ProcessExecutor:
                 continue
             if attempt.stop is None:
                 seconds = attempt.needs.timeout
-                reason = f"step ran longer than its timeout of {seconds:g} seconds"
+                reason = f"step {attempt.spec.step} timed out after {seconds:g} seconds"
                 self._stop(attempt, AttemptError(Cause.TIMEOUT, reason), TIMEOUT_GRACE)
             else:
                 del self._alarms[attempt]

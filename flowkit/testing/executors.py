@@ -268,7 +268,7 @@ class ProcessExecutorSuite(ExecutorSuite):
 
         error = error_of(log.result())
         assert error.cause is Cause.TIMEOUT
-        assert error.message == "step ran longer than its timeout of 0.5 seconds"
+        assert error.message == f"step {make_spec().step} timed out after 0.5 seconds"
         wait_until_dead([int(log.output() or b"0")])
 
     def test_a_task_within_its_timeout_succeeds(self, open_executor: OpenExecutor) -> None:

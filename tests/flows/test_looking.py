@@ -175,3 +175,20 @@ def test_the_shell_completes_commands(looked):
 
     assert "#compdef flowkit" in script.out
     assert words.out.splitlines() == ["plain,show"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("logs", "Looked/1/fit/2", "--attempt", "3"), "no attempt 3: its last one is 0"),
+        (("logs", "Looked/9/fit"), "run 'Looked/9' does not exist"),
+        (("logs", "Looked/1/nothing"), "step 'Looked/1/nothing' does not exist"),
+    ],
+    ids=["attempt", "run", "step"],
+)
+def test_what_is_not_there_is_named(looked, arguments, said):
+    outcome = looked.store(*arguments)
+
+    assert outcome.code == 4
+    assert said in outcome.err
+    assert outcome.out == ""
