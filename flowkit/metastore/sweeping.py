@@ -4,13 +4,13 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 
+from flowkit.content.manifests import stored_ref
 from flowkit.exceptions import ConflictError, FencedError
 from flowkit.metastore import rows
 from flowkit.metastore.database import Row, Session, Snapshots, Transactions
 from flowkit.metastore.lease import LockDirectory, RunLock, this_process
 from flowkit.metastore.removal import deletable, users_of
 from flowkit.model.garbage import Buried, Roots, RunRoot, VersionRoot, announcement
-from flowkit.model.manifest import stored_ref
 from flowkit.model.records import RunLease
 
 _LOCK = "collector"

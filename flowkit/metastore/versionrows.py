@@ -4,10 +4,10 @@ import json
 from binascii import b2a_base64
 from collections.abc import Iterable, Mapping, Sequence
 
+from flowkit.content.manifests import stored_ref
 from flowkit.enums import ArtifactType
 from flowkit.metastore.database import Row, Session
 from flowkit.metastore.rows import to_json
-from flowkit.model.manifest import stored_ref
 from flowkit.model.versions import (
     AliasMove,
     AnnotationRecord,

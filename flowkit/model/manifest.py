@@ -1,9 +1,7 @@
 """The output of one task as one small value: refs to its artifacts, what it read, where it went."""
 
-from binascii import a2b_base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +31,6 @@ class ArtifactRef:
     def identity(self) -> str:
         """What to compare values by: the content where it is known, else the digest."""
         return self.content or self.digest
-
-
-def stored_ref(row: Any) -> ArtifactRef:
-    """Return where the value of a version is.
-
-    Args:
-        row: The version, by column.
-    """
-    inline = None if row["inline"] is None else a2b_base64(row["inline"])
-    return ArtifactRef(
-        row["digest"],
-        row["materializer"],
-        row["type"],
-        row["size"],
-        inline,
-        row["content"],
-        row["preview"],
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from flowkit.model.manifest import ArtifactRef, stored_ref
-
 COLUMNS: Mapping[str, Sequence[str]] = {
     "tag": ("tag", "is_system"),
     "task": ("task_id", "step", "created_at", "frames", "iteration", "inputs", "gang_rank"),
@@ -81,12 +79,6 @@ class RunRows:
         """Digests of the root manifest and of those of the attempts, without repetition."""
         found = (row["manifest"] for row in self.tables["attempt"])
         return tuple(dict.fromkeys([self.run["root"], *filter(None, found)]))
-
-    @property
-    def refs(self) -> Sequence[ArtifactRef]:
-        """The values of the versions that were not deleted."""
-        versions = self.tables["version"]
-        return [stored_ref(row) for row in versions if row["deleted_at"] is None]
 
 
 class Clash(Enum):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from flowkit.content.manifests import stored_ref
 from flowkit.content.store import ArtifactStore
 from flowkit.exceptions import DataMissingError, FlowkitError, IntegrityError, NotFoundError
 from flowkit.model.transfer import Place, Presence, RunName, RunRows
@@ -138,7 +139,7 @@ def copy_run(origin: Origin, target: Target, name: RunName, tell: Callable[[Step
     try:
         check_rows(rows)
         needed = needed_by(rows, origin.artifacts)
-        log = origin.log(name)
+        log = origin.log(rows.name)  # by the token that was checked
     except (IntegrityError, DataMissingError) as error:
         raise _unreadable(name, error) from error
     missing = target.begin(rows, needed, log)
@@ -206,7 +207,8 @@ def needed_by(rows: RunRows, store: ArtifactStore) -> set[str]:
     """
     known: dict[tuple[str, str | None], set[str]] = {}
     found = (*(store.blobs_of(digest, known) for digest in rows.manifests),)
-    return set().union(*found, *map(store.blobs_of_value, rows.refs))
+    kept = (row for row in rows.tables["version"] if row["deleted_at"] is None)
+    return set().union(*found, *(store.blobs_of_value(stored_ref(row)) for row in kept))
 
 
 def _copy_blobs(
