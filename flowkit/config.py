@@ -214,8 +214,9 @@ def store_settings(store: str) -> Settings:
 
     Args:
         store: A directory: SQLite and blobs in its ``.flowkit``. ``@NAME``: what the profile NAME
-            of the settings files says, whatever the environment says. A metadata URL: with blobs
-            as configured, or, after a comma, in a datastore (a directory or a URL).
+            of the settings files says about metadata, datastore, home and S3, whatever the
+            environment says. A metadata URL: with blobs as configured, or, after a comma, in a
+            datastore (a directory or a URL).
 
     Raises:
         UsageError: It is none of these.
@@ -225,9 +226,9 @@ def store_settings(store: str) -> Settings:
         tables = _files(store[1:])
         told = {name: str(t[name]) for t in reversed(tables) for name in _OF_STORES if name in t}
         home = next((str(table["home"]) for table in tables if "home" in table), None)
-        blank = {name: "local" if name == "datastore" else "" for name in _OF_STORES}
         place = settings.home if home is None else _home(home)
-        return _replaced(settings, **{**blank, **told, "home": place})
+        default = {"metadata": "", "datastore": "local", "home": place}
+        return _replaced(settings, **{**default, **told})
     if "://" not in store:
         found = settings_for(store)
         return _replaced(found, datastore="local")
