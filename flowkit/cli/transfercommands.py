@@ -210,10 +210,10 @@ def _summary(done: "Sequence[Copied]", left: "Sequence[Left]") -> str:
     new = [one for one in done if one.is_new]
     blobs, shared = sum(one.blobs for one in new), sum(one.shared for one in new)
     size = readable(sum(one.bytes for one in new))
-    failed = f"; {len(left)} could not be copied" if left else ""
+    failed = f"; could not be copied: {len(left)}" if left else ""
     return (
-        f"{len(new)} runs copied ({blobs} blobs, {size}; {shared} blobs were there); "
-        f"{len(done) - len(new)} runs were there already{failed}"
+        f"runs copied: {len(new)} ({blobs} blobs, {size}; {shared} blobs were there); "
+        f"there already: {len(done) - len(new)}{failed}"
     )
 
 

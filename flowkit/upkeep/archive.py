@@ -190,6 +190,7 @@ class Archive:
 
     Args:
         path: The file.
+        largest: How many bytes a blob may have; the machine's memory, unless said otherwise.
 
     Raises:
         StorageError: The file can't be read.
@@ -197,8 +198,9 @@ class Archive:
         IntegrityError: It is no archive, or a damaged one, or one of a newer flowkit.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, largest: int = _MEMORY) -> None:
         self._path = os.fspath(path)
+        self._largest = largest
         self._file = _opened(self._path)
         try:
             self._size = os.fstat(self._file.fileno()).st_size
@@ -225,8 +227,8 @@ class Archive:
         position, size = self._places[digest]
         self._file.seek(position)
         stored = memoryview(self._file.read(size))
-        if codec.parse_header(stored[: codec.HEADER_SIZE], len(stored)).raw_size > _MEMORY:
-            raise BlobCorrupted(f"blob {digest} claims more bytes than this machine can hold")
+        if codec.parse_header(stored[: codec.HEADER_SIZE], len(stored)).raw_size > self._largest:
+            raise BlobCorrupted(f"blob {digest} is larger than this machine's memory")
         data = codec.decode(stored)
         if digest_of(data) != digest:
             raise BlobCorrupted(f"blob {digest} in {self._path} is damaged", digest=digest)

@@ -222,6 +222,19 @@ def test_what_no_export_has_written_is_refused(exported, read, make):
         read(make(exported))
 
 
+def test_another_text_in_the_index_is_noticed(exported, read):
+    assert exported.count(b'"ada"') > 0
+    with pytest.raises(IntegrityError, match="its index is damaged"):
+        read(exported.replace(b'"ada"', b'"eda"'))
+
+
+def test_a_blob_that_would_fill_the_memory_is_refused(exported, tmp_path):
+    path = tmp_path / "large.tar"
+    path.write_bytes(exported)
+    with pytest.raises(IntegrityError, match="larger than this machine's memory"):
+        Archive(path, largest=100_000)
+
+
 def test_a_newer_format_is_refused_with_its_name(exported, read):
     parts = members(exported)
     parts[0] = ("format", parts[0][1].replace(b"run 1\n", b"run 2\n"))
