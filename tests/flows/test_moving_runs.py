@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import stat
+import subprocess
 from contextlib import closing
 from itertools import pairwise
 
@@ -307,6 +308,26 @@ def test_a_damaged_file_is_refused_and_leaves_nothing(laptop, tmp_path):
         assert f"{file} can't be imported: " in outcome.err
         assert "Traceback" not in outcome.err
         assert os.listdir(home) == []
+
+
+def test_on_a_terminal_one_line_shows_how_far_it_is(laptop, tmp_path):
+    master, slave = os.openpty()
+    command = [*laptop.command()[:1], "-c", ENTRY, "store", "copy", ".", str(tmp_path)]
+    with os.fdopen(master, "rb", buffering=0) as terminal:
+        done = subprocess.run(
+            command,
+            env=laptop.environment(),
+            cwd=laptop.directory,
+            stdout=subprocess.PIPE,
+            stderr=slave,
+            check=False,
+        )
+        os.close(slave)
+        shown = terminal.read(1 << 16).decode()
+
+    assert done.returncode == 0
+    assert re.search(r"\r\x1b\[2Kcopying Rich/1: \d+ of \d+ blobs, \d", shown)
+    assert re.search(r"\r\x1b\[2KRich/1 copied: ", shown)
 
 
 def test_a_store_copied_onto_itself_stays_as_it_is(laptop):
