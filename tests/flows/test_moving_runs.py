@@ -72,7 +72,7 @@ def facts_of(pathspec="Rich/1"):
     namespace(None)
     run = Run(pathspec)
     session = current_session()
-    reader, address = session.metadata, pathspec.split("/")
+    reader, address = session.metadata, (run.parent.id, run.id)
     facts = {
         "run": (run.status, run.created_at, run.finished_at, run.user_tags, run.system_tags),
         "code": run.code.files,
@@ -82,12 +82,12 @@ def facts_of(pathspec="Rich/1"):
     }
     for step in run:
         for task in step:
-            _, _, _, task_id = task.pathspec.split("/")
-            attempts = reader.attempts(*address, int(task_id))
+            place = (*address, int(task.id))
+            attempts = reader.attempts(*place)
             facts[task.pathspec] = [
                 attempts,
-                [reader.versions.reads(*address, int(task_id), one.attempt) for one in attempts],
-                [child.task_id for child in reader.children(*address, int(task_id))],
+                [reader.versions.reads(*place, one.attempt) for one in attempts],
+                [child.task_id for child in reader.children(*place)],
                 task.stdout,
                 task.stderr,
                 {name: (task[name].sha, repr(task[name].data)) for name in task.artifact_names()},

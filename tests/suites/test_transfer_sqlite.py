@@ -14,24 +14,24 @@ from flowkit.metastore.sweeping import SqlCollector, SqlInventory
 from flowkit.testing.transfer import OpenStore, TransferStore, TransferSuite
 
 
+def open_sqlite(path: Path, opened: ExitStack) -> TransferStore:
+    """Open a file in every way that copying has to do with."""
+    store = TransferStore(
+        sqlite.open_writer(path),
+        sqlite.open_reader(path),
+        SqlRunSource(*sqlite.snapshots(path)),
+        SqlRunSink(*sqlite.transactions(path)),
+        SqlInventory(*sqlite.snapshots(path)),
+        SqlCollector(*sqlite.transactions(path)),
+        SqlRunRemover(*sqlite.transactions(path)),
+    )
+    for one in store:
+        opened.enter_context(closing(one))
+    return store
+
+
 class TestSqliteTransfer(TransferSuite):
     @pytest.fixture
     def open_store(self, tmp_path: Path) -> Iterator[OpenStore]:
         with ExitStack() as opened:
-
-            def connect(name: str) -> TransferStore:
-                path = tmp_path / name / "flowkit.db"
-                store = TransferStore(
-                    sqlite.open_writer(path),
-                    sqlite.open_reader(path),
-                    SqlRunSource(*sqlite.snapshots(path)),
-                    SqlRunSink(*sqlite.transactions(path)),
-                    SqlInventory(*sqlite.snapshots(path)),
-                    SqlCollector(*sqlite.transactions(path)),
-                    SqlRunRemover(*sqlite.transactions(path)),
-                )
-                for one in store:
-                    opened.enter_context(closing(one))
-                return store
-
-            yield connect
+            yield lambda name: open_sqlite(tmp_path / name / "flowkit.db", opened)

@@ -1,26 +1,20 @@
 """Rows of runs from elsewhere: what flowkit has written passes, nothing else does."""
 
-from contextlib import closing
+from contextlib import ExitStack
 
 import pytest
 
 from flowkit.exceptions import IntegrityError
-from flowkit.metastore import sqlite
-from flowkit.metastore.outgoing import SqlRunSource
 from flowkit.model.transfer import COLUMNS, RUN_COLUMNS, RunRows
-from flowkit.testing.transfer import TransferStore, busy_run
+from flowkit.testing.transfer import busy_run
 from flowkit.upkeep.rowcheck import check_rows
+from tests.suites.test_transfer_sqlite import open_sqlite
 
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
-    path = tmp_path_factory.mktemp("store") / "flowkit.db"
-    with (
-        closing(sqlite.open_writer(path)) as writer,
-        closing(sqlite.open_reader(path)) as reader,
-        closing(SqlRunSource(*sqlite.snapshots(path))) as source,
-    ):
-        return busy_run(TransferStore(writer, reader, source, None, None, None, None))
+    with ExitStack() as opened:
+        return busy_run(open_sqlite(tmp_path_factory.mktemp("store") / "flowkit.db", opened))
 
 
 def changed(rows, table, column, value):

@@ -10,10 +10,10 @@ from flowkit.exceptions import IntegrityError
 from flowkit.metastore import sqlite
 from flowkit.metastore.incoming import SqlRunSink
 from flowkit.metastore.outgoing import SqlRunSource
-from flowkit.model.transfer import RunName
+from flowkit.model.transfer import Place, Presence, RunName
 from flowkit.upkeep.fsck import Check
 from flowkit.upkeep.storesides import StoreOrigin, StoreTarget, is_live, listed
-from flowkit.upkeep.transfer import BATCH_BYTES, Copied, Left, copy_run, copy_runs, needed_by
+from flowkit.upkeep.transfer import BATCH_BYTES, Copied, Left, Step, copy_run, copy_runs, needed_by
 from tests.unit.upkeep.conftest import Shop
 
 
@@ -96,7 +96,7 @@ def test_runs_come_oldest_first_and_each_is_told_of(shop, other, sides):
     for letter in "abc":
         shop.run(x=shop.value(letter))
     shop.begin(x=1)
-    steps = []
+    steps: list[Step] = []
     first = list(copy_runs(origin(), target(), named(shop), steps.append))
     again = list(copy_runs(origin(), target(), named(shop), steps.append))
 
@@ -133,6 +133,9 @@ class Sized:
 class Taking:
     """A target that takes everything and keeps nothing."""
 
+    def find(self, names):
+        return [Place(Presence.ABSENT, name.pathspec) for name in names]
+
     def begin(self, rows, needed, log):
         return needed
 
@@ -141,6 +144,9 @@ class Taking:
 
     def land(self):
         return "", set()
+
+    def give_up(self):
+        pass
 
 
 def test_small_blobs_come_together_and_large_ones_alone(shop, sides):
