@@ -7,6 +7,7 @@ by ``FLOWKIT_PROFILE``, goes before the top level of its file.
 
 import getpass
 import os
+import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -198,6 +199,49 @@ def settings_for(location: str) -> Settings:
     return _replaced(settings, home=_home(location), metadata="")
 
 
+_OF_STORES = (
+    "datastore",
+    "metadata",
+    "s3_endpoint_url",
+    "s3_server_side_encryption",
+    "client_cache_path",
+)
+_DATASTORE = re.compile(r"(local|/.*|[A-Za-z][A-Za-z0-9+.-]*://.*)")
+
+
+def store_settings(store: str) -> Settings:
+    """Return settings that point to a store, metadata and blobs, as people name one.
+
+    Args:
+        store: A directory: SQLite and blobs in its ``.flowkit``. ``@NAME``: what the profile NAME
+            of the settings files says about metadata, datastore, home and S3, whatever the
+            environment says. A metadata URL: with blobs as configured, or, after a comma, in a
+            datastore (a directory or a URL).
+
+    Raises:
+        UsageError: It is none of these.
+    """
+    settings = load_settings()
+    if store.startswith("@"):
+        tables = _files(store[1:])
+        told = {name: str(t[name]) for t in reversed(tables) for name in _OF_STORES if name in t}
+        home = next((str(table["home"]) for table in tables if "home" in table), None)
+        place = settings.home if home is None else _home(home)
+        default = {"metadata": "", "datastore": "local", "home": place}
+        return _replaced(settings, **{**default, **told})
+    if "://" not in store:
+        found = settings_for(store)
+        return _replaced(found, datastore="local")
+    metadata, comma, datastore = store.rpartition(",")
+    if not comma or not _DATASTORE.fullmatch(datastore):
+        return settings_for(store)
+    found = settings_for(metadata)
+    if datastore.startswith("/"):
+        url = found.metadata_url  # the home is about to be another one
+        return _replaced(found, home=_home(datastore), metadata=url, datastore="local")
+    return _replaced(found, datastore=datastore)
+
+
 def _replaced(settings: Settings, **changes: Any) -> Settings:
     fields = {name: getattr(settings, name) for name in Settings.__slots__}
     return Settings(**{**fields, **changes})
@@ -248,8 +292,9 @@ def _user() -> str:
         ) from None
 
 
-def _files() -> list[Mapping[str, Any]]:
-    profile = os.environ.get(PREFIX + "PROFILE", "")
+def _files(profile: str | None = None) -> list[Mapping[str, Any]]:
+    if profile is None:
+        profile = os.environ.get(PREFIX + "PROFILE", "")
     config_home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     paths = [_nearest("flowkit.toml"), os.path.join(config_home, "flowkit", "config.toml")]
     tables: list[Mapping[str, Any]] = []

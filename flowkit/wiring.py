@@ -19,6 +19,7 @@ from flowkit.ports.blobs import BlobStore, SupportsPrepare
 from flowkit.ports.executor import Executor
 from flowkit.ports.metadata import MetadataReader, MetadataWriter
 from flowkit.ports.sweeping import Collector, Inventory, RunRemover
+from flowkit.ports.transfer import RunSink, RunSource
 from flowkit.ports.upkeep import MetadataUpkeep
 
 if TYPE_CHECKING:
@@ -88,10 +89,16 @@ def open_store(settings: Settings, main_module: str | None = None) -> ArtifactSt
         settings: Where it is.
         main_module: The name under which ``__main__`` can be imported by others.
     """
-    return _store_on(open_blobs(settings), main_module)
+    return store_on(open_blobs(settings), main_module)
 
 
-def _store_on(blobs: BlobStore, main_module: str | None) -> ArtifactStore:
+def store_on(blobs: BlobStore, main_module: str | None = None) -> ArtifactStore:
+    """Return the store of values whose bytes are there.
+
+    Args:
+        blobs: Where the bytes are.
+        main_module: As for `open_store`.
+    """
     from flowkit.materializers.standard import standard_registry
 
     return ArtifactStore(blobs, standard_registry(main_module))
@@ -149,14 +156,7 @@ def open_inventory(settings: Settings) -> Inventory:
     """Open what refers to blobs, for those who only look; nothing is created."""
     from flowkit.metastore.sweeping import SqlInventory
 
-    if metadata_scheme(settings) == "sqlite":
-        from flowkit.metastore import sqlite
-
-        return SqlInventory(*sqlite.snapshots(_sqlite_path(settings)))
-    _check_psycopg()
-    from flowkit.metastore import postgres
-
-    return SqlInventory(*postgres.snapshots(settings.metadata_url, _lock_directory(settings)))
+    return SqlInventory(*_snapshots(settings))
 
 
 def open_collector(settings: Settings) -> Collector:
@@ -173,6 +173,20 @@ def open_run_remover(settings: Settings) -> RunRemover:
     return SqlRunRemover(*_transactions(settings))
 
 
+def open_run_source(settings: Settings) -> RunSource:
+    """Open the metadata for reading runs that are to be copied; nothing is created."""
+    from flowkit.metastore.outgoing import SqlRunSource
+
+    return SqlRunSource(*_snapshots(settings))
+
+
+def open_run_sink(settings: Settings) -> RunSink:
+    """Open the metadata for taking in runs of other stores; create it when it is missing."""
+    from flowkit.metastore.incoming import SqlRunSink
+
+    return SqlRunSink(*_transactions(settings))
+
+
 def _transactions(settings: Settings) -> Any:
     """Return a database open for writing, and the lock files of its runs."""
     if metadata_scheme(settings) == "sqlite":
@@ -183,6 +197,18 @@ def _transactions(settings: Settings) -> Any:
     from flowkit.metastore import postgres
 
     return postgres.transactions(settings.metadata_url, _lock_directory(settings))
+
+
+def _snapshots(settings: Settings) -> Any:
+    """Return a database open for reading, and the lock files of its runs."""
+    if metadata_scheme(settings) == "sqlite":
+        from flowkit.metastore import sqlite
+
+        return sqlite.snapshots(_sqlite_path(settings))
+    _check_psycopg()
+    from flowkit.metastore import postgres
+
+    return postgres.snapshots(settings.metadata_url, _lock_directory(settings))
 
 
 def _lock_directory(settings: Settings) -> str:
@@ -302,7 +328,7 @@ def _work(settings: Settings, flow: FlowDef, graph: Graph, module: str) -> Work:
     blobs = open_blobs(settings)
     if isinstance(blobs, SupportsPrepare):
         blobs.prepare()  # once, where the tasks are forked
-    return Worker(flow, graph, _store_on(blobs, module))
+    return Worker(flow, graph, store_on(blobs, module))
 
 
 # --- the flow file --------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from flowkit.cli.cachecommands import cache
 from flowkit.cli.debugging import debug
 from flowkit.cli.objects import logs, show
 from flowkit.cli.storecommands import store
+from flowkit.cli.transfercommands import copy, export, import_
 from flowkit.cli.upkeepcommands import add_to as add_upkeep
 
 
@@ -23,6 +24,9 @@ def group() -> None:
 
 
 group.add_command(store)
+store.add_command(copy)
+group.add_command(export)
+group.add_command(import_)
 add_upkeep(group)
 
 

@@ -55,6 +55,24 @@ def encode_items(items: Sequence[ArtifactRef]) -> bytes:
     return _ENCODER.encode(document).encode("ascii")
 
 
+def stored_ref(row: Any) -> ArtifactRef:
+    """Return where the value of a version is.
+
+    Args:
+        row: The version, by column.
+    """
+    inline = None if row["inline"] is None else a2b_base64(row["inline"])
+    return ArtifactRef(
+        row["digest"],
+        row["materializer"],
+        row["type"],
+        row["size"],
+        inline,
+        row["content"],
+        row["preview"],
+    )
+
+
 def parse_items(data: bytes | memoryview) -> tuple[ArtifactRef, ...]:
     """Parse the list of a foreach's items.
 

@@ -691,3 +691,152 @@ DELETE FROM trace_shape WHERE base IN (
 
 -- name: delete_trace_bases_of_step
 DELETE FROM trace_base WHERE flow = :flow AND step = :step;
+
+-- Runs on their way to another store ------------------------------------------------------------
+
+-- name: run_to_copy
+SELECT
+    key, flow, run_id, token, status, user_name, root, created_at, finished_at, origin_run_id, info,
+    host, boot_id, pid, pid_start, epoch, heartbeat
+FROM run
+WHERE flow = :flow AND run_id = :run_id AND deleted_at IS NULL;
+
+-- name: tag_rows
+SELECT tag, is_system FROM tag WHERE run = :run ORDER BY is_system DESC, tag;
+
+-- name: task_rows
+SELECT task_id, step, created_at, frames, iteration, inputs, gang_rank
+FROM task
+WHERE run = :run
+ORDER BY task_id;
+
+-- name: attempt_rows
+SELECT
+    task_id, attempt, status, manifest, error, started_at, finished_at, log_start, log_end, origin
+FROM attempt
+WHERE run = :run
+ORDER BY task_id, attempt;
+
+-- name: artifact_rows
+SELECT task_id, attempt, position, name, digest, materializer, type, size, created_at
+FROM artifact
+WHERE run = :run
+ORDER BY task_id, attempt, position;
+
+-- name: read_rows
+SELECT task_id, attempt, position, token, digest
+FROM read
+WHERE run = :run
+ORDER BY task_id, attempt, position;
+
+-- The length is given, not a range: that would depend on how the database compares texts.
+
+-- name: annotation_rows
+SELECT subject, position, name, value, user_name, created_at
+FROM annotation
+WHERE subject = :subject OR substr(subject, 1, :length) = :below
+ORDER BY subject, position;
+
+-- name: pin_rows
+SELECT p.attribute, v.id AS version, p.digest, p.label
+FROM run_pin p
+LEFT JOIN artifact_version v ON v.key = p.version
+WHERE p.run = :run
+ORDER BY p.attribute;
+
+-- name: output_rows
+SELECT o.task_id, o.attempt, v.id AS version, o.attribute
+FROM version_output o
+JOIN artifact_version v ON v.key = o.version
+WHERE o.run = :run
+ORDER BY o.task_id, o.attempt, v.key;
+
+-- Only what this run made is said to come from one of its attempts.
+
+-- name: version_rows
+SELECT
+    key, id, name, version, number, digest, content, preview, materializer, type, size, inline,
+    artifact_type, attribute, code,
+    CASE WHEN run = :run THEN task_id END AS task_id,
+    CASE WHEN run = :run THEN attempt END AS attempt,
+    user_name, created_at, deleted_at, deleted_by
+FROM artifact_version
+WHERE run = :run
+    OR key IN (SELECT version FROM version_output WHERE run = :run)
+    OR key IN (SELECT version FROM run_pin WHERE run = :run)
+ORDER BY key;
+
+-- name: version_tag_rows
+SELECT v.id AS version, t.tag
+FROM version_tag t
+JOIN artifact_version v ON v.key = t.version
+WHERE t.version IN (:keys)
+ORDER BY v.key, t.tag;
+
+-- name: version_annotation_rows
+SELECT subject AS version, position, name, value, user_name, created_at
+FROM annotation
+WHERE subject IN (:ids)
+ORDER BY subject, position;
+
+-- name: alias_rows
+SELECT v.id AS version, m.alias, m.user_name, m.created_at
+FROM alias_move m
+JOIN artifact_version v ON v.key = m.version
+WHERE m.version IN (:keys) AND m.position = (
+    SELECT max(n.position) FROM alias_move n WHERE n.name = m.name AND n.alias = m.alias
+)
+ORDER BY v.key, m.alias;
+
+-- Runs that come from another store: hidden, as deleted ones are, until they are whole. Only they
+-- have a deleted_at of 0, and a run id that no run can have.
+
+-- name: run_with_token
+SELECT
+    key, run_id, status, deleted_at, deleted_by, sweeps_seen, created_at, host, boot_id, pid,
+    pid_start, epoch, heartbeat
+FROM run
+WHERE token = :token;
+
+-- name: insert_arrival
+INSERT INTO run (
+    key, flow, run_id, token, status, user_name, root, created_at, info, host, boot_id, pid,
+    pid_start, epoch, heartbeat, sweeps_seen, deleted_at
+) VALUES (
+    :run, :flow, :run_id, :token, 'running', '', '', :now, '{}', :host, :boot_id, :pid,
+    :pid_start, 1, :now, :sweeps, 0
+);
+
+-- name: lock_flow
+UPDATE flow SET runs = runs WHERE name = :flow;
+
+-- name: raise_runs
+UPDATE flow SET runs = :number WHERE name = :flow AND runs < :number;
+
+-- name: show_run
+UPDATE run
+SET run_id = :run_id, status = :status, user_name = :user_name, root = :root,
+    created_at = :created_at, finished_at = :finished_at, origin_run_id = :origin_run_id,
+    info = :info, host = :host, boot_id = :boot_id, pid = :pid, pid_start = :pid_start,
+    epoch = :epoch, heartbeat = :heartbeat, deleted_at = NULL
+WHERE key = :run;
+
+-- name: insert_past_attempt
+INSERT INTO attempt (
+    run, task_id, attempt, status, manifest, error, started_at, finished_at, log_start, log_end,
+    origin
+) VALUES (
+    :run, :task_id, :attempt, :status, :manifest, :error, :started_at, :finished_at, :log_start,
+    :log_end, :origin
+);
+
+-- name: set_version_source
+UPDATE artifact_version SET run = :run, task_id = :task_id, attempt = :attempt
+WHERE key = :key AND run IS NULL;
+
+-- name: delete_arrival
+DELETE FROM run WHERE key = :run AND deleted_at = 0;
+
+-- name: insert_pin_of_key
+INSERT INTO run_pin (run, attribute, version, digest, label)
+VALUES (:run, :attribute, :version, :digest, :label);

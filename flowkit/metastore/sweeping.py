@@ -4,8 +4,9 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 
+from flowkit.content.manifests import stored_ref
 from flowkit.exceptions import ConflictError, FencedError
-from flowkit.metastore import rows, versionrows
+from flowkit.metastore import rows
 from flowkit.metastore.database import Row, Session, Snapshots, Transactions
 from flowkit.metastore.lease import LockDirectory, RunLock, this_process
 from flowkit.metastore.removal import deletable, users_of
@@ -296,7 +297,7 @@ def _roots(
             for row in session.query("run_roots", which)
         ],
         versions=[
-            VersionRoot(f"{row['name']}@{row['version']}", versionrows.ref(row))
+            VersionRoot(f"{row['name']}@{row['version']}", stored_ref(row))
             for row in session.query("version_roots", {"after": newest_version})
         ],
         pinned={row["digest"] for row in session.query("blob_pins", {"keys": keys})},

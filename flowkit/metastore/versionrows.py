@@ -1,13 +1,13 @@
 """Artifact versions to rows and rows to records."""
 
 import json
-from binascii import a2b_base64, b2a_base64
+from binascii import b2a_base64
 from collections.abc import Iterable, Mapping, Sequence
 
+from flowkit.content.manifests import stored_ref
 from flowkit.enums import ArtifactType
 from flowkit.metastore.database import Row, Session
 from flowkit.metastore.rows import to_json
-from flowkit.model.manifest import ArtifactRef
 from flowkit.model.versions import (
     AliasMove,
     AnnotationRecord,
@@ -87,7 +87,7 @@ def _version_record(
         name=row["name"],
         version=row["version"],
         number=row["number"],
-        ref=ref(row),
+        ref=stored_ref(row),
         artifact_type=ArtifactType(row["artifact_type"]),
         attribute=row["attribute"],
         code=row["code"],
@@ -99,20 +99,6 @@ def _version_record(
         metadata=metadata,
         deleted_at=row["deleted_at"],
         deleted_by=row["deleted_by"],
-    )
-
-
-def ref(row: Row) -> ArtifactRef:
-    """Return where the value of a version is."""
-    inline = None if row["inline"] is None else a2b_base64(row["inline"])
-    return ArtifactRef(
-        row["digest"],
-        row["materializer"],
-        row["type"],
-        row["size"],
-        inline,
-        row["content"],
-        row["preview"],
     )
 
 

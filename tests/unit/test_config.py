@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from flowkit.config import Settings, adopt, load_settings, settings_for
+from flowkit.config import Settings, adopt, load_settings, settings_for, store_settings
 from flowkit.exceptions import StorageError, UnknownUser, UsageError
 
 
@@ -141,3 +141,62 @@ def test_a_location_is_a_directory_or_a_url(tmp_path):
     assert settings_for("postgresql://host/x").metadata_url == "postgresql://host/x"
     with pytest.raises(UsageError, match="is no directory and no URL"):
         settings_for(str(tmp_path / "nope"))
+
+
+def test_a_directory_names_a_store_of_its_own_whatever_is_configured(tmp_path, monkeypatch):
+    monkeypatch.setenv("FLOWKIT_METADATA", "postgresql://db/x")
+    monkeypatch.setenv("FLOWKIT_DATASTORE", "s3://bucket/x")
+    (tmp_path / "there").mkdir()
+    settings = store_settings(str(tmp_path / "there"))
+
+    home = str(tmp_path / "there" / ".flowkit")
+    assert (settings.home, settings.datastore) == (home, "local")
+    assert settings.metadata_url == f"sqlite:///{home}/flowkit.db"
+
+
+def test_a_profile_names_a_store_whatever_is_configured(tmp_path, monkeypatch):
+    monkeypatch.setenv("FLOWKIT_METADATA", "postgresql://db/x")
+    monkeypatch.setenv("FLOWKIT_S3_ENDPOINT_URL", "http://here")
+    (tmp_path / "work" / "flowkit.toml").write_text(
+        """
+        [profile.team]
+        metadata = "postgresql://ada:secret@db/team"
+        datastore = "s3://bucket/team"
+        home = "team"
+        [profile.plain]
+        """
+    )
+    team, plain = store_settings("@team"), store_settings("@plain")
+
+    assert (team.metadata, team.datastore) == (
+        "postgresql://ada:secret@db/team",
+        "s3://bucket/team",
+    )
+    assert team.home == str(tmp_path / "work" / "team" / ".flowkit")
+    assert team.s3_endpoint_url == "http://here"
+    assert (plain.metadata, plain.datastore) == ("", "local")
+    with pytest.raises(UsageError, match="no profile 'other'"):
+        store_settings("@other")
+
+
+@pytest.mark.parametrize("url", ["postgresql://db/x", "postgresql://one,two:5433/x"])
+def test_a_metadata_url_names_a_store_perhaps_with_a_datastore(tmp_path, monkeypatch, url):
+    monkeypatch.setenv("FLOWKIT_DATASTORE", "s3://bucket/x")
+    alone = store_settings(url)
+    distant = store_settings(f"{url},s3://bucket/y")
+    local = store_settings(f"{url},{tmp_path}/blobs")
+
+    assert (alone.metadata, alone.datastore) == (url, "s3://bucket/x")
+    assert (distant.metadata, distant.datastore) == (url, "s3://bucket/y")
+    assert distant.home == alone.home
+    assert (local.metadata, local.datastore) == (url, "local")
+    assert local.home == str(tmp_path / "blobs" / ".flowkit")
+    assert store_settings(f"{url},local").datastore == "local"
+
+
+def test_a_datastore_beside_the_default_metadata_leaves_these_where_they_are(tmp_path):
+    url = load_settings().metadata_location
+    found = store_settings(f"{url},{tmp_path}/blobs")
+
+    assert found.metadata_url == url
+    assert found.home == str(tmp_path / "blobs" / ".flowkit")

@@ -1,0 +1,80 @@
+"""A file that appears under its name when it is whole and durable, or not at all."""
+
+import contextlib
+import os
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from flowkit.exceptions import StorageError
+
+
+class WholeFile:
+    """A new file beside its final place; only its owner can read it.
+
+    As a context manager it is discarded at the end, unless it was published.
+
+    Args:
+        path: The final place, in a directory that exists.
+
+    Raises:
+        StorageError: It can't be made.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._temporary = f"{path}.{os.urandom(8).hex()}.part"
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            descriptor = os.open(self._temporary, flags, 0o600)
+        except OSError as error:
+            raise self._error(error) from error
+        os.fchmod(descriptor, 0o600)
+        self.file: BinaryIO = os.fdopen(descriptor, "w+b")
+
+    def publish(self) -> None:
+        """Give the file its name, in place of what has it; durable when it returns.
+
+        Raises:
+            StorageError: It can't be written.
+        """
+        try:
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            self.file.close()
+            os.rename(self._temporary, self._path)
+            _sync_directory(os.path.dirname(os.path.abspath(self._path)))
+        except OSError as error:
+            raise self._error(error) from error
+
+    def discard(self) -> None:
+        """Remove the file unless it is published. May be repeated."""
+        with contextlib.suppress(OSError):  # what could not be written is not wanted any more
+            self.file.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._temporary)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.discard()
+        if isinstance(error, OSError) and not isinstance(error, StorageError):
+            raise self._error(error) from error
+
+    def _error(self, error: OSError) -> StorageError:
+        return StorageError(f"can't write {self._path}: {error.strerror or error}")
+
+
+def _sync_directory(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # Some file systems can't; the file itself is durable then.
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
