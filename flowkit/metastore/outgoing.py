@@ -7,6 +7,7 @@ from flowkit.exceptions import ConflictError, NotFoundError
 from flowkit.metastore import rows
 from flowkit.metastore.database import Params, Session, Snapshots
 from flowkit.metastore.lease import LockDirectory
+from flowkit.metastore.removal import at_or_below
 from flowkit.model.transfer import COLUMNS, RUN_COLUMNS, Row, RunRows
 
 _AT_ONCE = 500
@@ -64,7 +65,7 @@ def _tables(
     tables = {name: _table(session, name, {"run": key}) for name in _OF_RUN}
     tables["annotation"] = [
         {**row, "subject": row["subject"].removeprefix(pathspec)}
-        for row in _table(session, "annotation", _at_or_below(pathspec))
+        for row in _table(session, "annotation", at_or_below(pathspec))
     ]
     keys = [row["key"] for row in session.query("version_rows", {"run": key})]
     tables["version"] = _table(session, "version", {"run": key})
@@ -96,10 +97,6 @@ def origin_run(origin: str) -> tuple[str, str] | None:
 def _table(session: Session, name: str, params: Params) -> list[Row]:
     found = session.query(f"{name}_rows", params)
     return [{column: row[column] for column in COLUMNS[name]} for row in found]
-
-
-def _at_or_below(pathspec: str) -> Params:
-    return {"subject": pathspec, "below": f"{pathspec}/", "length": len(pathspec) + 1}
 
 
 def _origins(session: Session, runs: set[tuple[str, str]]) -> Iterator[Row]:

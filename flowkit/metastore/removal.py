@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from flowkit.enums import Status
 from flowkit.exceptions import ConflictError, NotFoundError, RunInUseError
 from flowkit.metastore import rows
-from flowkit.metastore.database import Row, Session, Transactions
+from flowkit.metastore.database import Params, Row, Session, Transactions
 from flowkit.metastore.lease import LockDirectory
 
 _LISTED = 10
@@ -95,9 +95,7 @@ def _delete(session: Session, row: Row, user: str) -> None:
         session.execute(name, run)
     session.execute("delete_blob_pins", run)
     pathspec = f"{row['flow']}/{row['run_id']}"
-    # Between "/" and "0" are exactly the subjects below the run.
-    subjects = {"subject": pathspec, "first": f"{pathspec}/", "end": f"{pathspec}0"}
-    session.execute("delete_annotations", subjects)
+    session.execute("delete_annotations", at_or_below(pathspec))
     if session.query("sources_in_run", run)[0]["found"]:
         session.execute("mark_run_deleted", {**run, "user": user, "now": session.now()})
     else:
@@ -110,3 +108,11 @@ def _in_use(run: str, users: Sequence[str]) -> str:
         f"run '{run}' is used by {', '.join(users[:_LISTED])}{more}: it can only be deleted by "
         "force"
     )
+
+
+def at_or_below(pathspec: str) -> Params:
+    """Return what finds the annotations of a run and of all in it.
+
+    By length, and not as a range: that would depend on how the database compares texts.
+    """
+    return {"subject": pathspec, "below": f"{pathspec}/", "length": len(pathspec) + 1}

@@ -600,7 +600,7 @@ DELETE FROM run_pin WHERE run = :run;
 DELETE FROM blob_pin WHERE run = :run;
 
 -- name: delete_annotations
-DELETE FROM annotation WHERE subject = :subject OR (subject > :first AND subject < :end);
+DELETE FROM annotation WHERE subject = :subject OR substr(subject, 1, :length) = :below;
 
 -- name: delete_run
 DELETE FROM run WHERE key = :run;
@@ -728,8 +728,6 @@ SELECT task_id, attempt, position, token, digest
 FROM read
 WHERE run = :run
 ORDER BY task_id, attempt, position;
-
--- The length is given, not a range: that would depend on how the database compares texts.
 
 -- name: annotation_rows
 SELECT subject, position, name, value, user_name, created_at

@@ -81,7 +81,9 @@ class PostgresServer:
 
     def create(self) -> None:
         """Create the cluster."""
-        options = ["-U", "flowkit", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"]
+        # Texts are compared as people do it: not by their bytes, as in SQLite.
+        locale = ["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"]
+        options = ["-U", "flowkit", "-A", "trust", "-E", "UTF8", *locale, "-N"]
         self.run_as_owner([self._programs / "initdb", "-D", self.data, *options])
         access = self.data / "pg_hba.conf"
         access.write_text(f"host all {CAREFUL} all scram-sha-256\n{access.read_text()}")
