@@ -22,7 +22,7 @@ from flowkit.content.presence import Presence, keep_manifest
 from flowkit.content.runlog import RunLogWriter
 from flowkit.content.store import ArtifactStore
 from flowkit.enums import Status
-from flowkit.exceptions import MetadataError, StorageError
+from flowkit.exceptions import Interrupted, MetadataError, StorageError
 from flowkit.graph.graph import Graph
 from flowkit.model.events import Notice, RunEnded, RunStarted
 from flowkit.model.pathspec import check_tag
@@ -143,6 +143,11 @@ def drive(
             )
             with interruptible(runner.interrupt):
                 return runner.run()
+        except KeyboardInterrupt:
+            with suppress(KeyboardInterrupt):
+                executor.close()
+                metadata.finish_run(lease, Status.CANCELLED)
+            raise Interrupted("interrupted twice") from None
         except MetadataError as error:
             error.add_note(RESUMABLE)
             raise
@@ -322,12 +327,20 @@ def write_text(path: str, text: str) -> None:
 
 @contextmanager
 def interruptible(interrupt: Callable[[int], None]) -> Iterator[None]:
-    """Turn SIGINT, SIGTERM and SIGHUP into an orderly end of the run."""
+    """Turn SIGINT, SIGTERM and SIGHUP into an orderly end of the run.
+
+    The next one is raised where the driver is: it may wait for tasks, or for a database.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    asked: list[int] = []
+
     def on_signal(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
+        if len(asked) > 1:
+            raise KeyboardInterrupt
         interrupt(number)
 
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
