@@ -137,15 +137,15 @@ class Console:
             self._failure(event.failed, event.error)
 
     def _failure(self, spec: TaskSpec, error: AttemptError) -> None:
-        is_stored = error.cause is not Cause.STORAGE
-        kind = error.type.removeprefix("builtins.") if is_stored else ""
+        is_of_the_store = error.cause is Cause.STORAGE
+        kind = "" if is_of_the_store else error.type.removeprefix("builtins.")
         reason = f"{kind}: {error.message}" if kind else error.message
-        headline = "Step failure:" if is_stored else "Storage failure:"
+        headline = "Storage failure:" if is_of_the_store else "Step failure:"
         click.secho(f"    {headline}", fg="red", bold=True, err=True)
         click.secho(f"    Step {spec.step} (task-id {spec.task_id}) failed.", err=True)
         for line in reason.splitlines()[:20]:
             click.secho(f"    {line}", err=True)
-        if not is_stored:
+        if is_of_the_store:
             click.secho(f"    {RESUMABLE}", err=True)
 
     def _task(self, spec: TaskSpec, text: str, **style: object) -> None:
