@@ -2,24 +2,30 @@
 
     python benchmarks/metadata.py [--runs 100000] [--postgres URL] [--sqlite-only]
 
-Rows are generated: ten artifacts per run, two per task, tags of a hundred users. Without a URL a
-PostgreSQL server is started for the measurement, in the setting of a plain installation.
+Rows are generated: ten artifacts per run, two per task, tags of a hundred users, a version of one
+of a thousand named artifacts per run. Without a URL a PostgreSQL server is started for the
+measurement, in the setting of a plain installation. Exits with 1 when a query reads the whole of a
+table that grows with the runs; with few runs PostgreSQL does that, as it costs least then.
 """
 
 import argparse
+import re
 import sqlite3
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from metadata_rows import ARTIFACTS, COLUMNS, FLOWS, NAMES, TASKS, digest_of, rows, version_id
 from tabulate import tabulate
 
+from flowkit import Client, Flow, metadata, namespace
 from flowkit.enums import Status
 from flowkit.metastore import sqlite
 from flowkit.metastore.statements import bind, load_statements
@@ -27,69 +33,7 @@ from flowkit.testing.metadata import REF, new_run, new_task, outcome
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-FLOWS, TASKS, ARTIFACTS = 50, 5, 2
-"""How many flows there are, tasks per run, artifacts per task."""
-USERS = 100
 REPEATS = 20
-COLUMNS: Mapping[str, str] = {
-    "flow": "name, created_at, runs",
-    "run": "key, flow, run_id, token, status, user_name, root, created_at, finished_at, info, host,"
-    " boot_id, pid, pid_start, epoch, heartbeat",
-    "tag": "run, tag, is_system",
-    "task": "run, task_id, step, created_at, frames, iteration, inputs",
-    "task_input": "run, input_id, task_id",
-    "attempt": "run, task_id, attempt, status, manifest, started_at, finished_at, log_start,"
-    " log_end",
-    "artifact": "run, task_id, attempt, position, name, digest, materializer, type, size,"
-    " created_at",
-}
-
-
-def rows(table: str, runs: int) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of one table."""
-    if table == "flow":
-        yield from ((f"Flow{n}", n, runs // FLOWS) for n in range(FLOWS))
-        return
-    for run in range(1, runs + 1):
-        yield from getattr(sys.modules[__name__], f"{table}_rows")(run)
-
-
-def run_rows(run: int) -> Iterable[tuple[Any, ...]]:
-    flow, number = run % FLOWS, (run - 1) // FLOWS + 1
-    token = f"{run:032x}"
-    status = "failed" if run % 10 == 0 else "succeeded"
-    yield (run, f"Flow{flow}", str(number), token, status, f"user{run % USERS}", token * 2, run,
-           run + 9, "{}", "host", "boot", 1, "1", 1, run)  # fmt: skip
-
-
-def tag_rows(run: int) -> Iterable[tuple[Any, ...]]:
-    yield run, f"user:user{run % USERS}", 1
-    yield run, "runtime:dev", 1
-    if run % 1000 == 0:
-        yield run, "release", 0
-
-
-def task_rows(run: int) -> Iterable[tuple[Any, ...]]:
-    for task in range(1, TASKS + 1):
-        yield run, task, f"step{task}", run, "[]", 0, f"[{task - 1}]"
-
-
-def task_input_rows(run: int) -> Iterable[tuple[Any, ...]]:
-    for task in range(2, TASKS + 1):
-        yield run, task - 1, task
-
-
-def attempt_rows(run: int) -> Iterable[tuple[Any, ...]]:
-    for task in range(1, TASKS + 1):
-        yield run, task, 0, "succeeded", f"{run:064x}", run, run + 1, 0, 10
-
-
-def artifact_rows(run: int) -> Iterable[tuple[Any, ...]]:
-    for task in range(1, TASKS + 1):
-        for position in range(ARTIFACTS):
-            digest = f"{run * 10 + task * 2 + position:064x}"
-            yield (run, task, 0, position, f"artifact{position}", digest, "pickle", "builtins.int",
-                   100, run)  # fmt: skip
 
 
 def fill_sqlite(path: Path, runs: int) -> None:
@@ -100,8 +44,7 @@ def fill_sqlite(path: Path, runs: int) -> None:
             places = ", ".join("?" * len(columns.split(",")))
             statement = f"INSERT INTO {table} ({columns}) VALUES ({places})"
             connection.executemany(statement, rows(table, runs))
-        connection.execute("UPDATE store SET runs = ?", (runs,))
-        connection.execute("ANALYZE")
+        connection.execute("UPDATE store SET runs = ?, versions = ?", (runs, runs))
 
 
 def fill_postgres(url: str, locks: Path, runs: int) -> None:
@@ -116,7 +59,7 @@ def fill_postgres(url: str, locks: Path, runs: int) -> None:
             with connection.cursor().copy(copy) as sink:
                 for row in rows(table, runs):
                     sink.write_row(row)
-        connection.execute("UPDATE store SET runs = %s", (runs,))
+        connection.execute("UPDATE store SET runs = %s, versions = %s", (runs, runs))
         connection.execute("VACUUM ANALYZE")
 
 
@@ -141,6 +84,44 @@ def questions(runs: int) -> Mapping[str, Question]:
         "children of a task": lambda r: r.children("Flow7", middle, 2),
         "artifacts of a task": lambda r: r.artifacts("Flow7", middle, 2, 0),
         "all flows": lambda r: r.flows(),
+        "newest run of a flow (client)": lambda _: Flow("Flow7").latest_run.id,
+        "newest successful run (client)": lambda _: Flow("Flow7").latest_successful_run.id,
+        **version_questions(runs),
+    }
+
+
+def version_questions(runs: int) -> Mapping[str, Question]:
+    """What is asked about versions, through the client as users do."""
+    number = runs // NAMES // 2
+    version = version_id(runs // 2)
+
+    def found(text: str, version: str | None = None) -> object:
+        return Client().get_artifact_version(text, version)
+
+    def listed(count: int, **filters: Any) -> list[Any]:
+        return list(islice(Client().list_artifact_versions(**filters), count))
+
+    good = "accuracy:gte:0.7"
+    return {
+        "newest version of a name": lambda _: found("model007"),
+        "a version by name and number": lambda _: found(f"model007@{number}"),
+        "highest version of a name": lambda _: found("model007", "highest"),
+        "version at an alias": lambda _: found("model010:best"),
+        "a version by the beginning of its id": lambda _: found(version[:10]),
+        "newest 20 versions": lambda _: listed(20),
+        "newest 20 versions of a type": lambda _: listed(20, type="MODEL"),
+        "newest 20 versions, tag of all": lambda _: listed(20, tags="nightly"),
+        "newest 20 versions, tag of 1 in 1000": lambda _: listed(20, tags="reviewed"),
+        "newest 20 versions, accuracy >= 0.7": lambda _: listed(20, run_metadata=good),
+        "all versions of a name": lambda _: listed(runs, name="model007"),
+        "all of a name, accuracy >= 0.7": lambda _: listed(
+            runs, name="model007", run_metadata=good
+        ),
+        "a page of named artifacts": lambda r: r.versions.names(limit=100),
+        "consumers of a version": lambda _: list(
+            Client().get_artifact_version(version).consumers()
+        ),
+        "lineage of a version": lambda _: Client().lineage(version).nodes,
     }
 
 
@@ -153,8 +134,10 @@ def milliseconds(work: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
-def measured(writer: Any, reader: Any, runs: int) -> dict[str, float]:
+def measured(location: str, writer: Any, reader: Any, runs: int) -> dict[str, float]:
     """Return the milliseconds that each question takes, and the two writes of a driver."""
+    metadata(location)
+    namespace(None)
     found = {}
     for name, question in questions(runs).items():
         assert question(reader), name
@@ -175,12 +158,28 @@ def measured(writer: Any, reader: Any, runs: int) -> dict[str, float]:
 
 PARAMETERS = {
     "flow": "Flow7", "run_id": "1000", "task_id": 2, "attempt": 0, "step": "step2", "limit": 100,
-    "before": 2**62, "tag": "user:user7", "tags": ["user:user7"], "tag_count": 1,
+    "before": 2**31 - 1, "tag": "user:user7", "tags": ["user:user7"], "tag_count": 1,
+    "name": "model007", "version": "", "artifact_type": "", "with_deleted": 0, "alias": "best",
+    "id": version_id(500), "prefix": version_id(500)[:10], "end": version_id(500)[:10] + "g",
+    "keys": [500], "digest": digest_of(500, 3, 0), "token": "artifact:x", "attribute": "artifact0",
+    "subjects": [version_id(500)], "after": "", "run": 500, "origins": ["Flow7/1000/step2/2"],
+    "user": "ada",
 }  # fmt: skip
+OTHERWISE: Mapping[str, Mapping[str, object]] = {
+    "popular": {"tag": "runtime:dev", "tags": ["nightly"], "digest": "f" * 64},
+    "any tag": {"tag_count": 0},
+}
+"""The same questions with other values: those that very many rows have."""
 EXPLAINED = (
     "runs", "runs_of_flow", "tagged_runs", "tagged_runs_of_flow", "run", "flows", "steps", "tasks",
-    "tasks_of_step", "task", "children", "artifacts",
+    "tasks_of_step", "task", "children", "artifacts", "artifact_named", "artifact_names",
+    "versions", "tagged_versions", "versions_of_name", "version_named", "version_highest",
+    "version_at_alias", "versions_with_prefix", "outputs_of_run", "tags_of_versions",
+    "aliases_of_versions", "annotations_of", "places_of_version", "readers_in_runs",
+    "readers_by_token", "attempts_from_origins", "reads", "writers_in_run", "versions_from_run",
 )  # fmt: skip
+SMALL = {"flow", "store", "artifact_name", "n", "run_pin"}
+"""Tables that don't grow with the runs here, and results inside a query."""
 
 
 def scans(explain: Callable[[str, Mapping[str, object]], Sequence[str]]) -> list[list[str]]:
@@ -188,14 +187,26 @@ def scans(explain: Callable[[str, Mapping[str, object]], Sequence[str]]) -> list
     found = []
     statements = load_statements()
     for name in EXPLAINED:
-        text = "\n".join(explain(*bind(statements[name], PARAMETERS)))
-        found.append([name, *summary(text)])
+        text = statements[name]
+        found.append([name, *plan_of(text, {}, explain)])
+        for how, values in OTHERWISE.items():
+            if any(re.search(rf":{key}\b", text) for key in values):
+                found.append([f"{name}, {how}", *plan_of(text, values, explain)])
     return found
 
 
-def summary(plan: str) -> tuple[str, str]:
-    import re
+def plan_of(
+    text: str,
+    values: Mapping[str, object],
+    explain: Callable[[str, Mapping[str, object]], Sequence[str]],
+) -> tuple[str, str]:
+    """Return which indexes the plan of one statement uses, and what it reads as a whole."""
+    statement, bound = bind(text, {**PARAMETERS, **values})
+    used = {key: value for key, value in bound.items() if re.search(rf":{key}\b", statement)}
+    return summary("\n".join(explain(statement, used)))
 
+
+def summary(plan: str) -> tuple[str, str]:
     indexes = re.findall(r"(?:INDEX|Index(?: Only)? Scan(?: Backward)? using) (\w+)", plan)
     indexes += re.findall(r"Bitmap Index Scan on (\w+)", plan)
     indexes += ["primary key"] * len(
@@ -234,7 +245,7 @@ def main() -> None:
         fill_sqlite(path, options.runs)
         writer = stack.enter_context(closing(sqlite.open_writer(path)))
         reader = stack.enter_context(closing(sqlite.open_reader(path)))
-        figures["SQLite"] = measured(writer, reader, options.runs)
+        figures["SQLite"] = measured(f"sqlite:///{path}", writer, reader, options.runs)
         plans["SQLite"] = explained_by_sqlite(path)
         if not options.sqlite_only:
             from flowkit.metastore import postgres
@@ -243,7 +254,7 @@ def main() -> None:
             fill_postgres(url, directory, options.runs)
             writer = stack.enter_context(closing(postgres.open_writer(url, directory)))
             reader = stack.enter_context(closing(postgres.open_reader(url, directory)))
-            figures["PostgreSQL"] = measured(writer, reader, options.runs)
+            figures["PostgreSQL"] = measured(url, writer, reader, options.runs)
             plans["PostgreSQL"] = explained_by_postgres(url)
     names = list(figures["SQLite"])
     table = [[name, *(f"{each[name]:.2f}" for each in figures.values())] for name in names]
@@ -251,6 +262,8 @@ def main() -> None:
     print(tabulate(table, headers=["", *figures], disable_numparse=True), "\n")
     for database, found in plans.items():
         print(tabulate(found, headers=[database, "indexes used", "read as a whole"]), "\n")
+    whole = {table for found in plans.values() for row in found for table in row[2].split(", ")}
+    sys.exit(1 if whole - SMALL - {""} else 0)
 
 
 def explained_by_sqlite(path: Path) -> list[list[str]]:

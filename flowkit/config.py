@@ -28,6 +28,7 @@ class Settings:
         home: Absolute path of the ``.flowkit`` directory.
         datastore: "local" (blobs in ``home``) or a URL such as ``s3://bucket/prefix``.
         metadata: URL such as ``sqlite:///path`` or ``postgresql://...``; "" is SQLite in ``home``.
+        metadata_retry_seconds: How long a run waits for a PostgreSQL server that went away.
         executor: "local", "inline", "spawn" or the name of an installed one.
         user: Name of the person.
         namespace: The client's namespace; None is the global one.
@@ -47,6 +48,7 @@ class Settings:
     home: str
     datastore: str = "local"
     metadata: str = field(default="", repr=False)  # may have a password
+    metadata_retry_seconds: float = 900
     executor: str = "local"
     user: str = ""
     namespace: str | None = None
@@ -110,6 +112,9 @@ def load_settings(flags: Mapping[str, str | None] | None = None) -> Settings:
         home=_home(lookup("home")),
         datastore=lookup("datastore", "local"),
         metadata=lookup("metadata"),
+        metadata_retry_seconds=_number(
+            "metadata_retry_seconds", lookup("metadata_retry_seconds", "900")
+        ),
         executor=lookup("executor", "local"),
         user=user,
         namespace=namespace or None,

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import FrameType
@@ -22,7 +22,7 @@ from flowkit.content.presence import Presence, keep_manifest
 from flowkit.content.runlog import RunLogWriter
 from flowkit.content.store import ArtifactStore
 from flowkit.enums import Status
-from flowkit.exceptions import StorageError
+from flowkit.exceptions import Interrupted, MetadataError, StorageError
 from flowkit.graph.graph import Graph
 from flowkit.model.events import Notice, RunEnded, RunStarted
 from flowkit.model.pathspec import check_tag
@@ -32,6 +32,7 @@ from flowkit.ports.executor import Executor
 from flowkit.ports.listener import Listener
 from flowkit.ports.traces import TraceReader
 from flowkit.runtime.caching import CachePolicy, cache_policy
+from flowkit.runtime.failure import STORE_FAILURES
 from flowkit.runtime.policies import retry_delay, scheduler_policy, step_needs
 from flowkit.runtime.reporting import Reporter
 from flowkit.runtime.reuse import ResultCache
@@ -39,6 +40,9 @@ from flowkit.runtime.root import RunFacts
 from flowkit.runtime.runner import Policy, Runner
 from flowkit.runtime.scheduler import Scheduler
 from flowkit.runtime.takenversions import chosen_versions, refuse_taken
+
+RESUMABLE = "what had succeeded is kept: once that is mended, go on with 'resume'"
+"""What there is to do after a store has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +111,12 @@ def drive(
     with ExitStack() as opened:
         metadata = opened.enter_context(closing(wiring.open_writer(settings)))
         lease = metadata.create_run(_new_run(launch, digest, origin))
-        log = RunLogWriter(wiring.log_path(settings, lease.token))
-        opened.callback(log.close)
         try:
             keep_manifest(metadata.sweeping, root.store, digest, root.save)
             _announce(lease, request, settings)
+            log = RunLogWriter(wiring.log_path(settings, lease.token))
             reporter = Reporter(log, launch.listeners, request.max_log_size)
+            opened.callback(reporter.close)
             reporter.tell(RunStarted(flow.name, lease.run_id, origin.run_id if origin else None))
             for pin in launch.pins:
                 text = f"{pin.attribute} -> {pin.label} ({pin.digest[:12]})"
@@ -139,8 +143,18 @@ def drive(
             )
             with interruptible(runner.interrupt):
                 return runner.run()
-        except StorageError:
-            metadata.finish_run(lease, Status.FAILED)
+        except KeyboardInterrupt:
+            with suppress(KeyboardInterrupt):
+                executor.close()
+                metadata.finish_run(lease, Status.CANCELLED)
+            raise Interrupted("interrupted twice") from None
+        except MetadataError as error:
+            error.add_note(RESUMABLE)
+            raise
+        except STORE_FAILURES as error:
+            error.add_note(RESUMABLE)
+            with suppress(MetadataError):  # on one full disk neither can be written
+                metadata.finish_run(lease, Status.FAILED)
             raise
 
 
@@ -313,12 +327,20 @@ def write_text(path: str, text: str) -> None:
 
 @contextmanager
 def interruptible(interrupt: Callable[[int], None]) -> Iterator[None]:
-    """Turn SIGINT, SIGTERM and SIGHUP into an orderly end of the run."""
+    """Turn SIGINT, SIGTERM and SIGHUP into an orderly end of the run.
+
+    The next one is raised where the driver is: it may wait for tasks, or for a database.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    asked: list[int] = []
+
     def on_signal(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
+        if len(asked) > 1:
+            raise KeyboardInterrupt
         interrupt(number)
 
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

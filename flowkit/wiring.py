@@ -117,7 +117,8 @@ def open_writer(settings: Settings) -> MetadataWriter:
     _check_psycopg()
     from flowkit.metastore import postgres
 
-    return postgres.open_writer(settings.metadata_url, _lock_directory(settings))
+    locks, patience = _lock_directory(settings), settings.metadata_retry_seconds
+    return postgres.open_writer(settings.metadata_url, locks, patience=patience)
 
 
 def open_reader(settings: Settings) -> MetadataReader:

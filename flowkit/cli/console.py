@@ -11,6 +11,7 @@ import click
 
 from flowkit.cli.progress import Progress, open_progress
 from flowkit.enums import Cause, Status
+from flowkit.launching import RESUMABLE
 from flowkit.model.events import (
     Notice,
     RunEnded,
@@ -21,7 +22,7 @@ from flowkit.model.events import (
     TaskQueued,
     TaskStarted,
 )
-from flowkit.model.tasks import TaskSpec
+from flowkit.model.tasks import AttemptError, TaskSpec
 
 _CONTROL = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?]*[A-Za-ln-z]|\x1b[^\[\]]|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]"
@@ -133,15 +134,19 @@ class Console:
         self._line("Workflow failed.", bold=True, fg="red")
         self._out.flush()
         if event.failed is not None and event.error is not None:
-            self._failure(event.failed, event.error.message, event.error.type)
+            self._failure(event.failed, event.error)
 
-    def _failure(self, spec: TaskSpec, message: str, type_name: str) -> None:
-        kind = type_name.removeprefix("builtins.")
-        reason = f"{kind}: {message}" if kind else message
-        click.secho("    Step failure:", fg="red", bold=True, err=True)
+    def _failure(self, spec: TaskSpec, error: AttemptError) -> None:
+        is_of_the_store = error.cause is Cause.STORAGE
+        kind = "" if is_of_the_store else error.type.removeprefix("builtins.")
+        reason = f"{kind}: {error.message}" if kind else error.message
+        headline = "Storage failure:" if is_of_the_store else "Step failure:"
+        click.secho(f"    {headline}", fg="red", bold=True, err=True)
         click.secho(f"    Step {spec.step} (task-id {spec.task_id}) failed.", err=True)
         for line in reason.splitlines()[:20]:
             click.secho(f"    {line}", err=True)
+        if is_of_the_store:
+            click.secho(f"    {RESUMABLE}", err=True)
 
     def _task(self, spec: TaskSpec, text: str, **style: object) -> None:
         pid = self._pids.get(spec.task_id)

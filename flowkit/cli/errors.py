@@ -33,7 +33,8 @@ def show_error(error: BaseException, *, verbose: bool = False) -> int:
         return error.exit_code
     if isinstance(error, FlowkitError):
         _say(f"{INDENT}{error.headline}:", bold=True)
-        _say("\n".join(INDENT + line for line in str(error).splitlines()))
+        said = "\n".join((str(error), *getattr(error, "__notes__", ())))
+        _say("\n".join(INDENT + line for line in said.splitlines()))
         return error.exit_code
     # What gets here is a bug: say so, and keep the evidence.
     _say(f"{INDENT}Internal error:", bold=True)

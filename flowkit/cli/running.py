@@ -141,12 +141,12 @@ def _request(file: FlowFile, options: Mapping[str, Any]) -> tuple[RunRequest, Se
 def _start(
     file: FlowFile, settings: Settings, launch: Callable[[list[Listener]], RunEnded]
 ) -> None:
-    """Check the flow, start it and exit with 1 unless it succeeds."""
+    """Check the flow, start it and exit with what says why unless it succeeds."""
     file.validate()
     file.say(f"Using the store in {settings.home}")
     ended = launch(_listeners(file, settings))
     if ended.status is Status.FAILED:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(ended.error.exit_code if ended.error else 1)
 
 
 def _listeners(file: FlowFile, settings: Settings) -> list[Listener]:

@@ -60,7 +60,7 @@ def spin(file: FlowFile, /, artifacts_module: str | None, **options: Any) -> Non
     file.validate()
     spun = spin_step(file.flow, request, file.settings, [_listener()])
     if spun.ended.status is not Status.SUCCEEDED:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(spun.ended.error.exit_code if spun.ended.error else 1)
     file.say(f"Ran with the inputs of {spun.origin}")
     _show(file, spun.artifacts)
     click.echo(_way(spun.result.next))

@@ -14,6 +14,7 @@ that a damaged length is never taken for the torn end of a file.
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from io import BufferedReader
@@ -141,7 +142,8 @@ class RunLogWriter:
         try:
             _write_all(self._file, data)
         except OSError as error:
-            os.ftruncate(self._file, self._written)
+            with suppress(OSError):  # a file system that became read-only has not taken anything
+                os.ftruncate(self._file, self._written)
             raise StorageError(f"cannot write the run log {self._path}: {error}") from error
         self._written += len(data)
         self._waiting = []

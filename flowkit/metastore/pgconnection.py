@@ -1,5 +1,6 @@
 """One PostgreSQL connection: its transactions, made again when it is lost or they collide."""
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Event, Lock
@@ -163,6 +164,10 @@ class PostgresConnection:
                     # Whoever has never been connected is told at once: the URL may be wrong.
                     if seconds is None or not self._was_connected:
                         raise translation(error, self.name) from error
+                left = patience.news()
+                if left is not None:
+                    text = "the metadata database %s does not answer; giving up in %.0f s"
+                    logging.getLogger("flowkit.metadata").warning(text, self.name, left)
                 self._pause.wait(seconds)
 
     def _once(self, begin: str, work: Callable[[PostgresSession], T]) -> T:

@@ -11,6 +11,8 @@ from flowkit.exceptions import FlowkitError, IntegrityError, InternalError, Meta
 MAX_CONFLICTS = 10
 """How often a transaction is repeated that collided with another one."""
 _LONGEST_PAUSE = 5.0
+_FIRST_NEWS = 2.0
+_NEWS_EVERY = 30.0
 
 # Serialization failure, deadlock, lock timeout. And a row that is there already: somebody, it may
 # have been us before the connection broke, was faster; the repeated transaction will see it.
@@ -48,6 +50,7 @@ class Patience:
         self._seconds = seconds
         self._clock = clock
         self._deadline = 0.0
+        self._next_news = 0.0
         self._outages = 0
         self._conflicts = 0
 
@@ -60,11 +63,23 @@ class Patience:
             return _jittered(0.01 * 2**self._conflicts)
         return None
 
+    def news(self) -> float | None:
+        """Return for how many seconds an outage is still waited for; None when that was just said.
+
+        There is something to say after two seconds and then twice a minute.
+        """
+        now = self._clock()
+        if not self._outages or now < self._next_news:
+            return None
+        self._next_news = now + _NEWS_EVERY
+        return max(0.0, self._deadline - now)
+
     def _after_outage(self) -> float | None:
         now = self._clock()
         self._outages += 1
         if self._outages == 1:
             self._deadline = now + self._seconds
+            self._next_news = now + _FIRST_NEWS
             return 0.0
         if now >= self._deadline:
             return None

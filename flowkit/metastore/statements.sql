@@ -329,11 +329,16 @@ SELECT user_name FROM run WHERE key = :run;
 -- Reading artifact versions -------------------------------------------------------------------
 
 -- name: artifact_names
-SELECT n.name, n.created_at, n.next, count(v.key) AS versions, max(v.key) AS newest
+SELECT
+    n.name, n.created_at, n.next,
+    (
+        SELECT count(*) FROM artifact_version v WHERE v.name = n.name AND v.deleted_at IS NULL
+    ) AS versions,
+    (
+        SELECT max(v.key) FROM artifact_version v WHERE v.name = n.name AND v.deleted_at IS NULL
+    ) AS newest
 FROM artifact_name n
-LEFT JOIN artifact_version v ON v.name = n.name AND v.deleted_at IS NULL
 WHERE n.name > :after
-GROUP BY n.name, n.created_at, n.next
 ORDER BY n.name
 LIMIT :limit;
 
@@ -353,11 +358,21 @@ WHERE key < :before
     AND (:version = '' OR version = :version)
     AND (:artifact_type = '' OR artifact_type = :artifact_type)
     AND (:with_deleted = 1 OR deleted_at IS NULL)
-    AND (:tag_count = 0 OR key IN (
-        SELECT version FROM version_tag WHERE tag IN (:tags)
-        GROUP BY version HAVING count(*) = :tag_count
-    ))
 ORDER BY key DESC
+LIMIT :limit;
+
+-- name: tagged_versions
+SELECT k.*
+FROM version_tag d
+JOIN known_version k ON k.key = d.version
+WHERE d.tag = :tag AND d.version < :before
+    AND (:version = '' OR k.version = :version)
+    AND (:artifact_type = '' OR k.artifact_type = :artifact_type)
+    AND (:with_deleted = 1 OR k.deleted_at IS NULL)
+    AND :tag_count = (
+        SELECT count(*) FROM version_tag o WHERE o.version = d.version AND o.tag IN (:tags)
+    )
+ORDER BY d.version DESC
 LIMIT :limit;
 
 -- name: versions_of_name
@@ -366,9 +381,8 @@ WHERE name = :name AND key < :before
     AND (:version = '' OR version = :version)
     AND (:artifact_type = '' OR artifact_type = :artifact_type)
     AND (:with_deleted = 1 OR deleted_at IS NULL)
-    AND (:tag_count = 0 OR key IN (
-        SELECT version FROM version_tag WHERE tag IN (:tags)
-        GROUP BY version HAVING count(*) = :tag_count
+    AND (:tag_count = 0 OR :tag_count = (
+        SELECT count(*) FROM version_tag o WHERE o.version = known_version.key AND o.tag IN (:tags)
     ))
 ORDER BY key DESC
 LIMIT :limit;
@@ -444,12 +458,14 @@ JOIN task t ON t.run = d.run AND t.task_id = d.task_id
 WHERE d.digest = :digest AND d.run IN (:keys)
 ORDER BY d.run, d.task_id, d.attempt, d.position;
 
+-- The token leads: a digest may have been read very often, and is made no use of in an index.
+
 -- name: readers_by_token
 SELECT r.flow, r.run_id, t.step, d.run, d.task_id, d.attempt, d.token
 FROM read d
 JOIN run r ON r.key = d.run
 JOIN task t ON t.run = d.run AND t.task_id = d.task_id
-WHERE d.digest = :digest AND d.token = :token
+WHERE d.token = :token AND substr(d.token, 1, 8) = 'artifact' AND d.digest || '' = :digest
 ORDER BY d.run, d.task_id, d.attempt, d.position;
 
 -- name: attempts_from_origins

@@ -54,12 +54,14 @@ class SqlVersionReader:
             "version": query.version,
             "artifact_type": "" if query.artifact_type is None else query.artifact_type.value,
             "with_deleted": int(query.with_deleted),
+            "tag": next(iter(tags), None),
             "tags": tags,
             "tag_count": len(tags),
             "before": _NEWEST if before is None else before,
             "limit": limit,
         }
-        return self._records("versions_of_name" if query.name else "versions", params)
+        name = "tagged_versions" if tags else "versions"
+        return self._records("versions_of_name" if query.name else name, params)
 
     def find(self, name: str, version: str) -> VersionRecord | None:
         """Return one version; see `VersionReader.find`."""

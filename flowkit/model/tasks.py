@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from flowkit import exceptions
 from flowkit.enums import Cause, Status
 from flowkit.model.manifest import ArtifactRef, Frame, Read, Transition
 
@@ -117,6 +118,15 @@ class AttemptError:
     traceback: str = ""
     is_charged: bool = True
     is_retryable: bool = True
+
+    @property
+    def exit_code(self) -> int:
+        """What a run exits with that this ended: 1, or the code of what the store raised."""
+        if self.cause is not Cause.STORAGE:
+            return 1
+        name = self.type.removeprefix("flowkit.exceptions.")
+        code: int = getattr(exceptions, name, exceptions.StorageError).exit_code
+        return code
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What a step raised, as text: the user's own frames and one sentence."""
 
+import errno
 import os
 import traceback
 from types import TracebackType
@@ -22,14 +23,25 @@ MAX_TEXT = 1 << 20
 EXIT_DISALLOW_RETRY = 202
 """Exit code of a step that must not be tried again."""
 
+STORE_FAILURES = (StorageError, IntegrityError, DataMissingError)
+"""What the content store raises when it can't be used."""
+_CONTENT = os.path.join(_OWN_FRAMES, "content", "")
+_PASSING = frozenset(
+    {
+        errno.EIO,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.EAGAIN,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+    }
+)
+"""What may be over when the next attempt runs. A service has been waited for already."""
+
 _CAUSES: tuple[tuple[type[BaseException], Cause], ...] = (
     (InvalidNextException, Cause.TRANSITION),
     (TimeoutException, Cause.TIMEOUT),
     (ArtifactError, Cause.ARTIFACT),
-    (StorageError, Cause.STORAGE),
-    (IntegrityError, Cause.STORAGE),
-    (DataMissingError, Cause.STORAGE),
-    (SystemExit, Cause.EXIT),
 )
 
 
@@ -54,14 +66,38 @@ def user_traceback(error: BaseException, *, with_own_frames: bool = False) -> st
 
 def attempt_error(error: BaseException) -> AttemptError:
     """Return what the driver needs to know of an exception, as text with limits."""
-    cause = next((cause for kind, cause in _CAUSES if isinstance(error, kind)), Cause.EXCEPTION)
     if isinstance(error, SystemExit):
         return _exit_error(error)
+    if is_store_failure(error):
+        return _store_error(error)
+    cause = next((cause for kind, cause in _CAUSES if isinstance(error, kind)), Cause.EXCEPTION)
     return AttemptError(
         cause=cause,
         message=exception_text(error),
         type=type_name(error),
         traceback=_printed(error),
+    )
+
+
+def is_store_failure(error: BaseException) -> bool:
+    """Whether the content store failed: that is not the step's fault.
+
+    A step may use storage of its own, whose failures look the same, and are its own.
+    """
+    if not isinstance(error, STORE_FAILURES):
+        return False
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_code.co_filename.startswith(_CONTENT) for frame, _ in frames)
+
+
+def _store_error(error: BaseException) -> AttemptError:
+    return AttemptError(
+        cause=Cause.STORAGE,
+        message=exception_text(error),
+        type=type_name(error),
+        traceback=_printed(error),
+        is_charged=False,
+        is_retryable=getattr(error, "errno", None) in _PASSING,
     )
 
 

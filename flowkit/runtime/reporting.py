@@ -82,6 +82,11 @@ class Reporter:
         with self._never_failing():
             self._log.flush()
 
+    def close(self) -> None:
+        """Flush and close the log. May be repeated."""
+        with self._never_failing():
+            self._log.close()
+
     def _append(self, spec: TaskSpec, stream: LogStream, data: bytes) -> None:
         with self._never_failing():
             self._log.append(spec.task_id, spec.attempt, stream, data, time.time_ns() // 1000)

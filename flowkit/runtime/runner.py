@@ -24,6 +24,7 @@ from flowkit.model.tasks import AttemptError, Needs, TaskResult, TaskSpec
 from flowkit.ports.executor import Executor
 from flowkit.ports.metadata import MetadataWriter
 from flowkit.runtime.admission import Admission, Machine, this_machine, with_gang
+from flowkit.runtime.failure import STORE_FAILURES
 from flowkit.runtime.outcomes import outcome_of, stopped
 from flowkit.runtime.reporting import Reporter
 from flowkit.runtime.reuse import NoReuse, ResultCache
@@ -158,6 +159,9 @@ class Runner:
         Raises:
             Interrupted: `interrupt` was called; every task is dead and the run is CANCELLED.
             FencedError: Another driver has taken the run over.
+            MetadataError: Nothing can be committed any more; what was stays as it is.
+            StorageError: The driver itself can't use the content store; the run is FAILED. Also
+                IntegrityError and DataMissingError: what it needs is damaged, or gone.
         """
         began = time.monotonic()
         try:
@@ -169,6 +173,10 @@ class Runner:
         except Interrupted:
             self._stop_active("the run was interrupted")
             self._end(Status.CANCELLED, began)
+            raise
+        except STORE_FAILURES:
+            self._executor.close()  # nobody waits for results that can't be looked at
+            self._end(Status.FAILED, began)
             raise
         self._stop_active("the run has failed")
         outcome = self._scheduler.outcome

@@ -29,7 +29,12 @@ from flowkit.model.manifest import ArtifactRef, Manifest
 from flowkit.model.tasks import AttemptError, TaskResult, TaskSpec
 from flowkit.model.traces import Observation
 from flowkit.runtime.caching import texts
-from flowkit.runtime.failure import attempt_error, exception_text, type_name
+from flowkit.runtime.failure import (
+    attempt_error,
+    exception_text,
+    is_store_failure,
+    type_name,
+)
 from flowkit.runtime.root import GRAPH_INFO, RUN_INFO
 from flowkit.runtime.state import InputTask, TaskState
 
@@ -119,7 +124,7 @@ class Worker:
     ) -> AttemptError:
         """Mark a failure that the step's ``@retry(on=...)`` leaves out."""
         policy = self._definition.steps[spec.step].decorator(retry)
-        if policy is None or raised is None or policy.covers(raised):
+        if policy is None or raised is None or not error.is_charged or policy.covers(raised):
             return error
         return replace(error, is_retryable=False)
 
@@ -226,7 +231,12 @@ class OpenTask:
         self._step.function(self.flow, *arguments)
 
     def handle_failure(self, error: BaseException) -> ExceptionWrapper:
-        """Take an exception as handled: the flow goes on as its graph says."""
+        """Take an exception as handled: the flow goes on as its graph says.
+
+        A failure of the store is raised again: it is not the step's, and nothing could be kept.
+        """
+        if is_store_failure(error):
+            raise error
         self.handled = error
         self.state.replace_next(NextCall(self._targets) if self._targets else None)
         return _wrapped(error)

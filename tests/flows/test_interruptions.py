@@ -31,6 +31,12 @@ class Slow(FlowSpec):
     def end(self):
         pass
 """
+STUBBORN = FLOW.replace(
+    '        print("pid"',
+    "        import signal\n"
+    '        signal.signal(signal.SIGTERM, lambda *_: print("asked", flush=True))\n'
+    '        print("pid"',
+)
 
 
 def is_alive(pid):
@@ -71,6 +77,25 @@ def test_a_signal_ends_everything_and_the_run_is_cancelled(program, number, code
     assert (run.status, run.successful) == ("cancelled", False)
     assert {task.status.value for task in run["each"]} == {"cancelled"}
     assert run["start"].task.successful
+
+
+def test_a_second_signal_ends_tasks_that_ignore_the_first(program):
+    flow = program(STUBBORN)
+    with flow.started("run") as process:
+        pids = pids_of_tasks(process)
+        process.send_signal(signal.SIGINT)
+        for _ in pids:
+            while "] asked" not in (line := process.stdout.readline()):
+                assert line
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+
+    assert process.returncode == 130, out + err
+    assert "Traceback" not in out + err
+    assert not any(is_alive(pid) for pid in pids)
+    run = flow.read("Slow/1")
+    assert run.status == "cancelled"
+    assert {task.status.value for task in run["each"]} == {"cancelled"}
 
 
 def test_a_killed_driver_takes_its_tasks_along_and_the_run_has_crashed(program):

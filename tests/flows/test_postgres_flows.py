@@ -10,6 +10,7 @@ from contextlib import closing
 
 import psycopg
 import pytest
+from psycopg import conninfo
 
 from flowkit import Flow, Run, default_metadata, metadata, namespace
 from flowkit.metastore.postgres import open_reader
@@ -139,6 +140,75 @@ def test_a_run_that_is_killed_is_crashed_at_once_and_can_be_resumed(
     assert crashed.status.value == "crashed"
     assert resumed.code == 0, resumed.err
     assert statuses == ["succeeded", "crashed"]
+
+
+def without_password(url):
+    return url.replace(":open%3Asesame@", "@")
+
+
+def by_environment(url, directory):
+    return without_password(url), {"PGPASSWORD": PASSWORD}
+
+
+def by_password_file(url, directory):
+    path = directory / "passwords"
+    path.write_text(f"*:*:*:{CAREFUL}:{PASSWORD.replace(':', chr(92) + ':')}\n")
+    path.chmod(0o600)
+    return without_password(url), {"PGPASSFILE": str(path)}
+
+
+def by_option(url, directory):
+    return f"{without_password(url)}&password=open%3Asesame", {}
+
+
+def by_service(url, directory):
+    given = conninfo.conninfo_to_dict(url)
+    lines = [f"{key}={value}" for key, value in given.items() if key != "options"]
+    (directory / "services").write_text("\n".join(["[team]", *lines]))
+    options = url.partition("?")[2]
+    return f"postgresql://?service=team&{options}", {"PGSERVICEFILE": str(directory / "services")}
+
+
+@pytest.mark.parametrize("way", [by_environment, by_password_file, by_option, by_service])
+def test_a_password_may_come_from_where_libpq_takes_it_and_is_seen_nowhere(
+    program, careful_url, tmp_path_factory, way
+):
+    url, variables = way(careful_url, tmp_path_factory.mktemp("secrets"))
+    flow = program(
+        """
+        import os
+        class Looking(FlowSpec):
+            @step
+            def start(self):
+                pid, self.lines = os.getpid(), []
+                while pid > 1:
+                    self.lines.append(open(f"/proc/{pid}/cmdline", "rb").read())
+                    pid = int(open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[1])
+                self.next(self.end)
+            @step
+            def end(self):
+                assert len(self.lines) > 2
+                print("seen" if any(b"ses" b"ame" in line for line in self.lines) else "not seen")
+        """
+    )
+    given = {"FLOWKIT_METADATA": url, "FLOWKIT_EXECUTOR": "spawn", **variables}
+    ran = flow("run", **given)
+    info = flow.store("store", "info", **given)
+
+    assert ran.code == 0, ran.err
+    assert ran.lines == ["not seen"]
+    assert "PostgreSQL" in info.out, info.out + info.err
+    assert "sesame" not in ran.out + ran.err + info.out + info.err
+    assert b"sesame" not in everything_in(flow.directory)
+
+
+def test_a_traceback_that_was_asked_for_has_no_password(program, careful_url):
+    url = careful_url.replace("/postgres?", "/nowhere?")
+    outcome = program(FLOW)("--verbose", "run", FLOWKIT_METADATA=url)
+
+    assert outcome.code == 7
+    assert "psycopg" in outcome.err
+    assert "sesame" not in outcome.out + outcome.err
 
 
 def test_two_directories_share_one_database(program, postgres_url, tmp_path, tmp_path_factory):

@@ -26,6 +26,21 @@ def test_a_conflict_is_tried_again_ten_times_with_growing_pauses():
     assert patience.after(CONFLICT) is None
 
 
+def test_an_outage_is_told_of_after_two_seconds_and_then_twice_a_minute():
+    clock = Clock()
+    patience = Patience(100.0, clock)
+    told = []
+    assert patience.news() is None
+    patience.after(LOST)
+    while clock.now < 200:
+        left = patience.news()
+        if left is not None:
+            told.append((clock.now - 100, left))
+        clock.now += 1
+
+    assert told == [(2.0, 98.0), (32.0, 68.0), (62.0, 38.0), (92.0, 8.0)]
+
+
 def test_the_first_new_connection_is_tried_at_once_even_without_patience():
     patience = Patience(0.0)
 

@@ -1,18 +1,25 @@
 """Exceptions become text: the user's frames, one sentence, whatever the exception does."""
 
+import errno
 import traceback
 
 import pytest
 
 from flowkit.authoring.transition import read_next
+from flowkit.content.registry import Registry
+from flowkit.content.store import ArtifactStore
 from flowkit.enums import Cause
 from flowkit.exceptions import (
+    BlobCorrupted,
     BlobMissing,
     InvalidNextException,
+    S3AccessDenied,
     StorageError,
     TimeoutException,
     UnpicklableArtifactException,
 )
+from flowkit.materializers.pickled import PickleMaterializer
+from flowkit.model.tasks import AttemptError
 from flowkit.runtime.failure import (
     MAX_TEXT,
     attempt_error,
@@ -20,6 +27,7 @@ from flowkit.runtime.failure import (
     type_name,
     user_traceback,
 )
+from flowkit.stores.memory import MemoryBlobStore
 
 
 class Silent(Exception):
@@ -86,14 +94,62 @@ def test_causes_contexts_and_groups_are_cleaned_as_well():
         (InvalidNextException("x"), Cause.TRANSITION),
         (TimeoutException("x"), Cause.TIMEOUT),
         (UnpicklableArtifactException("x"), Cause.ARTIFACT),
-        (StorageError("x"), Cause.STORAGE),
-        (BlobMissing("x"), Cause.STORAGE),
+        (StorageError("storage of the step's own"), Cause.EXCEPTION),
         (SystemExit(1), Cause.EXIT),
     ],
     ids=repr,
 )
 def test_every_exception_has_a_cause_of_the_closed_list(error, cause):
     assert attempt_error(error).cause is cause
+
+
+class FailingBlobs(MemoryBlobStore):
+    """Raises the same error for whatever is read."""
+
+    def __init__(self, error):
+        super().__init__()
+        self._error = error
+
+    def get(self, digest):
+        raise self._error
+
+
+def with_errno(number):
+    error = StorageError("the disk")
+    error.errno = number
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "is_retryable", "exit_code"),
+    [
+        (with_errno(errno.ENOSPC), False, 6),
+        (with_errno(errno.EROFS), False, 6),
+        (with_errno(errno.EIO), True, 6),
+        (S3AccessDenied("no"), False, 6),
+        (BlobCorrupted("flipped"), False, 5),
+        (BlobMissing("gone"), False, 4),
+    ],
+    ids=["full", "read-only", "io", "denied", "damaged", "gone"],
+)
+def test_a_failure_of_the_content_store_is_not_charged_and_has_its_own_exit_code(
+    error, is_retryable, exit_code
+):
+    store = ArtifactStore(FailingBlobs(error), Registry(PickleMaterializer()))
+    described = attempt_error(raised(lambda: store.get_manifest("0" * 64)))
+
+    assert described.cause is Cause.STORAGE
+    assert (described.is_charged, described.is_retryable) == (False, is_retryable)
+    assert described.exit_code == exit_code
+
+
+def test_a_failure_that_is_no_failure_of_the_store_exits_with_1():
+    assert attempt_error(ValueError("x")).exit_code == 1
+    assert attempt_error(S3AccessDenied("to the step's own bucket")).exit_code == 1
+
+
+def test_a_failure_of_a_store_of_somebody_else_exits_with_6():
+    assert AttemptError(Cause.STORAGE, "x", type="acme.stores.AcmeError").exit_code == 6
 
 
 @pytest.mark.parametrize(
