@@ -437,18 +437,20 @@ FROM artifact_version v JOIN run_pin p ON p.version = v.key
 WHERE v.id = :id;
 
 -- name: readers_in_runs
-SELECT r.flow, r.run_id, t.step, d.run, d.task_id, d.attempt, d.token
+SELECT r.flow, r.run_id, t.step, d.run, d.task_id, d.attempt, d.token, a.origin
 FROM read d
 JOIN run r ON r.key = d.run
 JOIN task t ON t.run = d.run AND t.task_id = d.task_id
+JOIN attempt a ON a.run = d.run AND a.task_id = d.task_id AND a.attempt = d.attempt
 WHERE d.digest = :digest AND d.run IN (:keys)
 ORDER BY d.run, d.task_id, d.attempt, d.position;
 
 -- name: readers_by_token
-SELECT r.flow, r.run_id, t.step, d.run, d.task_id, d.attempt, d.token
+SELECT r.flow, r.run_id, t.step, d.run, d.task_id, d.attempt, d.token, a.origin
 FROM read d
 JOIN run r ON r.key = d.run
 JOIN task t ON t.run = d.run AND t.task_id = d.task_id
+JOIN attempt a ON a.run = d.run AND a.task_id = d.task_id AND a.attempt = d.attempt
 WHERE d.digest = :digest AND d.token = :token
 ORDER BY d.run, d.task_id, d.attempt, d.position;
 
@@ -474,6 +476,13 @@ JOIN artifact w ON w.run = r.key
 JOIN task t ON t.run = w.run AND t.task_id = w.task_id
 WHERE r.flow = :flow AND r.run_id = :run_id AND w.name = :name AND w.digest = :digest
 ORDER BY w.task_id, w.attempt;
+
+-- name: origins_of_run
+SELECT a.origin
+FROM run r
+JOIN attempt a ON a.run = r.key
+WHERE r.flow = :flow AND r.run_id = :run_id AND a.origin IS NOT NULL
+ORDER BY a.task_id, a.attempt;
 
 -- Garbage collection --------------------------------------------------------------------------
 

@@ -146,3 +146,6 @@ class VersionReader(Protocol):
 
     def writers(self, flow: str, run_id: str, name: str, digest: str) -> Sequence[ArtifactRecord]:
         """Return who wrote, in one run, an artifact with this name and digest, oldest first."""
+
+    def origins(self, flow: str, run_id: str) -> Sequence[str]:
+        """Return the pathspecs of the tasks whose results a run took over, oldest first."""

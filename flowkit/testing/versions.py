@@ -2,7 +2,6 @@
 
 # ruff: noqa: S101, S105, D102, PLR2004 - tests assert, their names are sentences, numbers are examples
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -344,10 +343,22 @@ class VersionSuite:
         assert store.reader.versions.with_id(made.id[:12]) == [made]
         assert store.reader.versions.with_id("xyz") == []
 
-    # --- use and deletion -------------------------------------------------------------------------
+    def test_the_origins_of_a_run_are_the_tasks_whose_results_it_took_over(
+        self, store: Metadata, lease: RunLease
+    ) -> None:
+        self.run_task(store, lease, 1)
+        self.run_task(store, lease, 2)
+        other = store.writer.create_run(new_run())
+        for task_id in (1, 2):
+            origin = f"Train/1/start/{task_id}"
+            self.run_task(store, other, task_id, status=Status.CACHED, origin=origin)
+        self.run_task(store, other, 3)
 
-    def reading(self, task_id: int, token: str, digest: str = REF.digest) -> Mapping[str, object]:
-        return {"task_id": task_id, "reads": (Read(token, digest),)}
+        assert store.reader.versions.origins("Train", "1") == []
+        assert store.reader.versions.origins("Train", "2") == ["Train/1/start/1", "Train/1/start/2"]
+        assert store.reader.versions.origins("Train", "9") == []
+
+    # --- use and deletion -------------------------------------------------------------------------
 
     def test_uses_are_the_reads_of_that_attribute(self, store: Metadata, lease: RunLease) -> None:
         self.run_task(store, lease, 1, publication(attribute="model"))
@@ -393,6 +404,24 @@ class VersionSuite:
         assert store.reader.versions.pins("Train", "1") == list(pins)
         assert store.reader.versions.pinned_by(made.id) == ["Train/1"]
         assert [(use.task_id, use.is_cached) for use in uses] == [(1, False), (2, True)]
+
+    def test_an_attempt_that_took_over_what_it_would_read_is_one_use(
+        self, store: Metadata, lease: RunLease
+    ) -> None:
+        self.run_task(store, lease, 1, publication(attribute="model"))
+        self.run_task(store, lease, 2, reads=(Read("attr:model", REF.digest),))
+        again = store.writer.create_run(new_run())
+        self.run_task(store, again, 1, status=Status.CACHED, origin="Train/1/start/1", reads=())
+        reads = (Read("attr:model", REF.digest),)
+        self.run_task(store, again, 2, status=Status.CACHED, origin="Train/1/start/2", reads=reads)
+        made = store.reader.versions.find("model", "1")
+
+        assert made is not None
+        uses = store.reader.versions.uses(made.id)
+        assert [(use.run_id, use.task_id, use.is_cached) for use in uses] == [
+            ("1", 2, False),
+            ("2", 2, True),
+        ]
 
     def test_what_is_used_is_deleted_by_force_only(self, store: Metadata, lease: RunLease) -> None:
         self.run_task(store, lease, 1, publication(attribute="model"))
