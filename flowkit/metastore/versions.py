@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from flowkit.enums import Status
 from flowkit.exceptions import (
+    BlobMissing,
     InvalidNameError,
     NotFoundError,
     TaggingError,
@@ -18,6 +19,7 @@ from flowkit.model.artifactnames import check_alias, check_name, check_version, 
 from flowkit.model.pathspec import check_tag, parse_pathspec
 from flowkit.model.records import AttemptOutcome, RunLease
 from flowkit.model.versions import Annotation, Pin, Publication, VersionRecord
+from flowkit.ports.versions import Lost, nothing_lost
 
 MAX_TAGS = 50
 _LISTED = 10
@@ -30,7 +32,9 @@ class SqlVersionWriter:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    def publish(self, publication: Publication, user: str) -> VersionRecord:
+    def publish(
+        self, publication: Publication, user: str, lost: Lost = nothing_lost
+    ) -> VersionRecord:
         """Make a version; see `VersionWriter.publish`."""
         # Chosen here, so that a transaction that is run again makes no second version.
         version_id = os.urandom(16).hex()
@@ -39,6 +43,7 @@ class SqlVersionWriter:
             session.execute("lock_versions", {})
             found = session.query("versions_with_prefix", _exactly(version_id))
             if not found:
+                _check_there(session, publication, lost)
                 uploaded: dict[str, object] = {"run": None, "task_id": None, "attempt": None}
                 made = _mint(session, publication, {**uploaded, "user": user, "id": version_id})
                 found = session.query("versions_with_prefix", _exactly(made))
@@ -249,6 +254,18 @@ def _link(
     if source["run"] is not None:
         attribute = publication.attribute
         session.execute("insert_version_output", {**source, "version": key, "attribute": attribute})
+
+
+def _check_there(session: Session, publication: Publication, lost: Lost) -> None:
+    """Raise `BlobMissing` if a collection of garbage has deleted a part of a value, or will."""
+    # Whoever buries blobs waits for the lock on versions: it is one with that on the counter.
+    sweeps = session.query("counters", {})[0]["sweeps"]
+    buried = {row["digest"] for row in session.query("tombstones", {})}
+    gone = lost(sweeps, buried)
+    if gone:
+        digest = min(gone)
+        message = f"a part of '{publication.name}' was deleted before it was a version: {digest}"
+        raise BlobMissing(message, digest=digest)
 
 
 # --- pieces ---------------------------------------------------------------------------------------

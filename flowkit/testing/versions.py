@@ -2,6 +2,7 @@
 
 # ruff: noqa: S101, S105, D102, PLR2004 - tests assert, their names are sentences, numbers are examples
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from flowkit.enums import ArtifactType, Status
 from flowkit.exceptions import (
+    BlobMissing,
     InvalidNameError,
     NotFoundError,
     TaggingError,
@@ -121,6 +123,20 @@ class VersionSuite:
             store.writer.versions.publish(publication(version="v1", ref=OTHER), "ada")
 
         assert self.versions(store) == ["model@v1"]
+
+    def test_a_version_of_a_lost_value_is_not_made(self, store: Metadata) -> None:
+        asked = []
+
+        def lost(sweeps: int, buried: Collection[str]) -> Collection[str]:
+            asked.append((sweeps, set(buried)))
+            return ["b" * 64]
+
+        with pytest.raises(BlobMissing) as refused:
+            store.writer.versions.publish(publication(), "ada", lost)
+        assert refused.value.digest == "b" * 64
+        assert asked == [(store.writer.sweeping.sweeps(), set())]
+        assert self.versions(store) == []
+        assert store.writer.versions.publish(publication(), "ada").version == "1"
 
     def test_a_refused_version_takes_no_number(self, store: Metadata) -> None:
         with pytest.raises(TaggingError):
