@@ -282,6 +282,21 @@ JOIN version_output o ON o.run = r.key AND o.task_id = :origin_task_id
 WHERE n.run = :run AND n.task_id = :task_id AND n.attempt = :attempt
 ON CONFLICT DO NOTHING;
 
+-- name: linked_version
+SELECT v.*
+FROM version_output o JOIN known_version v ON v.key = o.version
+WHERE o.run = :run AND o.task_id = :task_id AND o.attempt = :attempt
+    AND o.attribute = :attribute AND v.name = :name AND v.deleted_at IS NULL
+ORDER BY v.key DESC
+LIMIT 1;
+
+-- name: version_with_digest
+SELECT *
+FROM known_version
+WHERE name = :name AND digest = :digest AND deleted_at IS NULL
+ORDER BY key DESC
+LIMIT 1;
+
 -- name: insert_alias_move
 INSERT INTO alias_move (name, alias, position, version, user_name, created_at)
 VALUES (:name, :alias, :position, :version, :user, :now);

@@ -14,6 +14,7 @@ from flowkit.exceptions import (
 )
 from flowkit.metastore import versionrows
 from flowkit.metastore.database import Row, Session, Transactions
+from flowkit.metastore.rows import to_json
 from flowkit.metastore.versionreader import pinned_by, uses
 from flowkit.model.artifactnames import check_alias, check_name, check_version, number_of
 from flowkit.model.pathspec import check_tag, parse_pathspec
@@ -147,6 +148,8 @@ def commit_outcomes(session: Session, lease: RunLease, ended: Sequence[AttemptOu
                 _mint(session, publication, {**place, "user": user, "id": version_id})
         elif outcome.status is Status.CACHED and outcome.origin is not None:
             _take_over(session, place, outcome.origin)
+            for publication in outcome.publishes:
+                _relabel(session, publication, {**place, "user": user})
         for annotation in outcome.annotations:
             for subject in _subjects(session, lease.key, annotation):
                 _annotate(session, subject, annotation.values, user)
@@ -190,6 +193,29 @@ def _take_over(session: Session, place: Mapping[str, object], origin: str) -> No
             "origin_task_id": address.task,
         },
     )
+
+
+def _relabel(session: Session, publication: Publication, source: Mapping[str, object]) -> None:
+    """Let a result that was taken over have the name, version and labels that are wanted now."""
+    wanted = {"name": publication.name, "attribute": publication.attribute}
+    found = session.query("linked_version", {**source, **wanted})
+    if publication.version not in (None, *(row["version"] for row in found)):
+        found = []
+    if not found and publication.version is None:
+        digest = publication.ref.digest
+        found = session.query("version_with_digest", {**wanted, "digest": digest})
+    if not found:
+        version_id = _mint(session, publication, {**source, "id": os.urandom(16).hex()})
+        found = session.query("versions_with_prefix", _exactly(version_id))
+    key, version_id = found[0]["key"], found[0]["id"]
+    _link(session, key, publication, source)
+    tags = [{"version": key, "tag": check_tag(tag)} for tag in publication.tags]
+    session.execute_many("insert_version_tag", tags)
+    # What was said of it before may have been put right since, by the step or by people.
+    said = session.query("annotations_of", {"subjects": [version_id]})
+    known = {(row["name"], row["value"]) for row in said}
+    new = {k: v for k, v in publication.metadata.items() if (k, to_json(v)) not in known}
+    _annotate(session, version_id, new, str(source["user"]))
 
 
 def _mint(session: Session, publication: Publication, source: Mapping[str, object]) -> str:

@@ -223,6 +223,50 @@ class VersionSuite:
         assert self.versions(store) == ["model@1"]
         assert (output.task_id, output.attribute, output.version.label) == (4, "model", "model@1")
 
+    def test_what_a_taken_over_result_publishes_gives_its_versions_new_labels(
+        self, store: Metadata, lease: RunLease
+    ) -> None:
+        first = publication(attribute="x", tags=("a",), metadata={"k": 1, "rows": 2})
+        self.run_task(store, lease, 1, first)
+        version_id = store.reader.versions.versions(VersionQuery())[0].id
+        store.writer.versions.annotate(version_id, {"rows": 3}, "eve")
+        again = publication(attribute="x", tags=("b",), metadata={"k": 5, "rows": 2})
+        for _ in range(2):
+            other = store.writer.create_run(new_run())
+            cached: dict[str, Any] = {"status": Status.CACHED, "origin": "Train/1/start/1"}
+            self.run_task(store, other, 1, again, **cached)
+        (made,) = store.reader.versions.versions(VersionQuery())
+
+        assert made.tags == ("a", "b")
+        assert made.metadata == {"k": 5, "rows": 3}
+        said = [(one.key, one.value) for one in store.reader.versions.annotations(made.id)]
+        assert said == [("k", 1), ("rows", 2), ("rows", 3), ("k", 5)]
+
+    def test_a_taken_over_result_gets_another_name_or_version_once(
+        self, store: Metadata, lease: RunLease
+    ) -> None:
+        self.run_task(store, lease, 1, publication(attribute="x"))
+        for wanted in (publication("renamed"), publication(version="v1")):
+            for _ in range(2):
+                other = store.writer.create_run(new_run())
+                cached: dict[str, Any] = {"status": Status.CACHED, "origin": "Train/1/start/1"}
+                self.run_task(store, other, 1, replace(wanted, attribute="x"), **cached)
+        outputs = store.reader.versions.outputs("Train", "3")
+
+        assert self.versions(store) == ["model@v1", "renamed@1", "model@1"]
+        assert sorted(one.version.label for one in outputs) == ["model@1", "renamed@1"]
+
+    def test_a_taken_over_result_whose_version_was_deleted_gets_a_new_one(
+        self, store: Metadata, lease: RunLease
+    ) -> None:
+        wanted = publication(attribute="x")
+        self.run_task(store, lease, 1, wanted)
+        store.writer.versions.delete(store.reader.versions.versions(VersionQuery())[0].id, "ada")
+        other = store.writer.create_run(new_run())
+        self.run_task(store, other, 1, wanted, status=Status.CACHED, origin="Train/1/start/1")
+
+        assert self.versions(store) == ["model@2"]
+
     def test_what_a_task_logged_is_kept_also_when_it_failed(
         self, store: Metadata, lease: RunLease
     ) -> None:
