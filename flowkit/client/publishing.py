@@ -9,7 +9,7 @@ from flowkit.client.session import Session
 from flowkit.content.presence import keep_version
 from flowkit.content.saving import Choices
 from flowkit.enums import ArtifactType
-from flowkit.exceptions import UsageError
+from flowkit.exceptions import UnpicklableArtifactException, UsageError
 from flowkit.model.artifactnames import check_name, check_version
 from flowkit.model.plainvalues import plain_values
 from flowkit.model.versions import Publication, VersionRecord
@@ -47,7 +47,8 @@ def published(session: Session, value: Any, wanted: Publishing) -> VersionRecord
     def save() -> Publication:
         saved = session.store.save({_VALUE: value}, choices=Choices(required=required))
         for error in saved.failures.values():
-            raise error
+            message = f"artifact '{name}' can't be stored: {error.__cause__}"
+            raise UnpicklableArtifactException(message) from error.__cause__
         ref = saved.refs[_VALUE]
         preview = session.store.preview(ref)
         summary = {**preview.summary, **given}
