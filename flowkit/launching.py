@@ -30,7 +30,7 @@ from flowkit.model.records import NewRun, RunLease, RunRecord
 from flowkit.model.versions import Pin
 from flowkit.ports.executor import Executor
 from flowkit.ports.listener import Listener
-from flowkit.ports.traces import TraceReader
+from flowkit.ports.metadata import MetadataReader
 from flowkit.runtime.caching import CachePolicy, cache_policy
 from flowkit.runtime.failure import STORE_FAILURES
 from flowkit.runtime.policies import retry_delay, scheduler_policy, step_needs
@@ -125,8 +125,8 @@ def drive(
             rules = scheduler_policy(flow, graph, request.max_num_splits)
             if origin is None and caching.steps:
                 rules = replace(rules, watched=caching.steps)
-                traces = opened.enter_context(closing(wiring.open_reader(settings))).traces
-                reuse = _trace_cache(launch, caching, traces, root.store, reporter)
+                reader = opened.enter_context(closing(wiring.open_reader(settings)))
+                reuse = _trace_cache(launch, caching, reader, root.store, reporter)
             runner = Runner(
                 lease,
                 Scheduler(graph, flow=flow.name, run_id=lease.run_id, root=digest, policy=rules),
@@ -181,18 +181,21 @@ def _cache_policy(launch: Launch) -> CachePolicy:
 def _trace_cache(
     launch: Launch,
     policy: CachePolicy,
-    traces: TraceReader,
+    reader: MetadataReader,
     store: ArtifactStore,
     reporter: Reporter,
 ) -> ResultCache:
-    from flowkit.runtime.tracecache import TraceCache  # noqa: PLC0415 - only runs with caching
+    from flowkit.runtime.labels import Labels  # noqa: PLC0415 - only runs with caching
+    from flowkit.runtime.tracecache import TraceCache  # noqa: PLC0415 - the same
 
+    flow = launch.flow
     return TraceCache(
-        traces,
+        reader.traces,
         store,
-        launch.flow,
+        flow,
         policy=policy,
-        main_module=wiring.main_module(launch.flow),
+        main_module=wiring.main_module(flow),
+        labels=Labels(flow, launch.graph, store, reader.versions) if flow.named else None,
         explain=lambda spec, text: reporter.tell(Notice(text, spec)),
     )
 

@@ -62,8 +62,8 @@ class StepOptions(TypedDict, total=False):
     """What the step reads beside artifacts: files as paths or patterns, relative to the working
     directory, and environment variables as ``env:NAME``; one text or several."""
     cache_ignores: Any
-    """What the step may look at without its result becoming unfit for reuse: "clock",
-    "environment", "files", "network", "processes", "run"; one text or several."""
+    """What the step may look at without its result becoming unfit for reuse: "artifacts" (by the
+    client), "clock", "environment", "files", "network", "processes", "run"; one text or several."""
     enable_artifact_visualization: bool
     """False: what the step assigns is described but not shown. True: objects that can show
     themselves in notebooks do so here."""

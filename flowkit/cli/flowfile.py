@@ -79,14 +79,18 @@ def check(file: FlowFile, warnings: bool) -> None:
 @click.pass_obj
 def show(file: FlowFile, as_json: bool) -> None:
     """Show the flow's steps, how they are connected, and the artifacts that they make."""
-    from flowkit.graph.contract import contract, contract_text
+    from flowkit.graph.contract import contract, contract_text, external_artifacts
     from flowkit.graph.dataflow import Dataflow
     from flowkit.graph.describe import show_text, to_json
 
     graph = api.checked_graph(file.flow)
     dataflow = Dataflow(file.flow, graph)
     if as_json:
-        shown = {**to_json(graph, file.flow), "artifacts": contract(file.flow, dataflow)}
+        shown = {
+            **to_json(graph, file.flow),
+            "external_artifacts": external_artifacts(file.flow, dataflow),
+            "artifacts": contract(file.flow, dataflow),
+        }
         click.echo(json.dumps(shown, indent=2))
     else:
         click.echo(show_text(graph))

@@ -17,7 +17,7 @@ from flowkit.client.lineage import trace
 from flowkit.client.lineagegraph import Lineage
 from flowkit.client.objects import Run, Task
 from flowkit.client.ordering import ordered
-from flowkit.client.publishing import Publishing, artifact_type_named, prepared
+from flowkit.client.publishing import Publishing, artifact_type_named, published
 from flowkit.client.referenced import refer
 from flowkit.client.results import Results
 from flowkit.client.selecting import each_name, find_version, missing_name
@@ -244,11 +244,8 @@ class Client:
             VersionExistsError: The version exists with other content, or was deleted.
             UnpicklableArtifactException: The value can't be stored.
         """
-        session = self._session
-        publication = prepared(
-            session, value, Publishing(name, version, tags, artifact_type, metadata, materializer)
-        )
-        return self._wrap(self._write(lambda to: to.publish(publication, session.user)))
+        wanted = Publishing(name, version, tags, artifact_type, metadata, materializer)
+        return self._wrap(published(self._session, value, wanted))
 
     def load_artifact(self, name_id_or_prefix: str, version: str | int | None = None) -> Any:
         """Return the value of a version; see `get_artifact_version`."""

@@ -7,6 +7,7 @@ from functools import cache
 
 from flowkit.client.lineagegraph import Lineage, LineageNode
 from flowkit.model.manifest import Read
+from flowkit.model.records import ArtifactRecord
 from flowkit.model.versions import Output, Pin, VersionRecord
 from flowkit.ports.metadata import MetadataReader
 
@@ -90,6 +91,7 @@ class _Tracer:
         self._versions = metadata.versions
         self._outputs: Callable[[str, str], Sequence[Output]] = cache(self._versions.outputs)
         self._pins: Callable[[str, str], Sequence[Pin]] = cache(self._versions.pins)
+        self._origins: Callable[[str, str], Sequence[str]] = cache(self._versions.origins)
 
     def walk(self, start: _Artifact, depth: int | None, tasks_of: Step, artifacts_of: Leap) -> None:
         """Go on from artifact to tasks to artifacts, so many tasks far."""
@@ -143,20 +145,23 @@ class _Tracer:
         found = self._versions.with_id(version_id, limit=1)
         return _Artifact.of(found[0]) if found else None
 
-    def _written(
-        self, flow: str, run_id: str, name: str, digest: str, before: int
-    ) -> _Artifact | None:
-        """Return an artifact where it was written: in this run, or in the one it resumes."""
+    def _written(self, flow: str, run_id: str, name: str, digest: str, before: int) -> _Artifact:
+        """Return an artifact where it was written: in this run, or where that took it over."""
         writers = self._versions.writers(flow, run_id, name, digest)
         earlier = [one for one in writers if one.task_id < before] or list(writers)
-        if earlier:
-            last = earlier[-1]
-            task = _Task(flow, run_id, last.step, last.task_id, last.attempt)
-            return _Artifact(f"{task.pathspec}/{name}", digest, task)
-        run = self._metadata.run(flow, run_id)
-        if run is not None and run.origin_run_id is not None:
-            return self._written(flow, run.origin_run_id, name, digest, 2**62)
-        return _Artifact(f"{flow}/{run_id}/{_PARAMETERS}/0/{name}", digest)
+        found = earlier or self._taken_over(flow, run_id, name, digest)
+        if not found:
+            return _Artifact(f"{flow}/{run_id}/{_PARAMETERS}/0/{name}", digest)
+        last = found[-1]
+        task = _Task(last.flow, last.run_id, last.step, last.task_id, last.attempt)
+        return _Artifact(f"{task.pathspec}/{name}", digest, task)
+
+    def _taken_over(self, flow: str, run_id: str, name: str, digest: str) -> list[ArtifactRecord]:
+        """Return who wrote an artifact among the tasks whose results a run took over."""
+        origins = self._origins(flow, run_id)
+        runs = dict.fromkeys(tuple(origin.split("/")[:2]) for origin in origins)
+        writers = (self._versions.writers(flow, run_id, name, digest) for flow, run_id in runs)
+        return [one for found in writers for one in found if _pathspec(one) in origins]
 
     # --- forwards ---------------------------------------------------------------------------------
 
@@ -210,6 +215,10 @@ class _Tracer:
             )
             if is_here and artifact.attribute in (output.attribute, output.version.label):
                 yield output.version.label
+
+
+def _pathspec(written: ArtifactRecord) -> str:
+    return f"{written.flow}/{written.run_id}/{written.step}/{written.task_id}"
 
 
 def _attribute(token: str) -> str | None:

@@ -1,16 +1,18 @@
-"""Values on their way to become versions, outside of runs: stored, described, ready to publish."""
+"""Values on their way to become versions, outside of runs: stored, described, published."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from flowkit.client.session import Session
+from flowkit.content.presence import keep_version
 from flowkit.content.saving import Choices
 from flowkit.enums import ArtifactType
-from flowkit.exceptions import UsageError
+from flowkit.exceptions import UnpicklableArtifactException, UsageError
 from flowkit.model.artifactnames import check_name, check_version
 from flowkit.model.plainvalues import plain_values
-from flowkit.model.versions import Publication
+from flowkit.model.versions import Publication, VersionRecord
 
 _VALUE = "value"
 
@@ -27,31 +29,33 @@ class Publishing:
     materializer: Any = None
 
 
-def prepared(session: Session, value: Any, wanted: Publishing) -> Publication:
-    """Store a value and return what is to be published.
+def published(session: Session, value: Any, wanted: Publishing) -> VersionRecord:
+    """Make a version of a value that no task has made, and return it.
 
     Raises:
         InvalidNameError: The name or the version can't be one.
         UnpicklableArtifactException: The value can't be stored.
+        VersionExistsError: The version exists with other content, or was deleted.
     """
     name = check_name(wanted.name)
     version = None if wanted.version is None else check_version(wanted.version)
     kind = None if wanted.artifact_type is None else artifact_type_named(wanted.artifact_type)
     required = {} if wanted.materializer is None else {_VALUE: (wanted.materializer,)}
-    saved = session.store.save({_VALUE: value}, choices=Choices(required=required))
-    for error in saved.failures.values():
-        raise error
-    ref = saved.refs[_VALUE]
-    preview = session.store.preview(ref)
     given, _ = plain_values(wanted.metadata or {})
-    return Publication(
-        name,
-        ref,
-        version,
-        kind or preview.artifact_type,
-        tuple(wanted.tags),
-        {**preview.summary, **given},
-    )
+    tags = tuple(wanted.tags)
+
+    def save() -> Publication:
+        saved = session.store.save({_VALUE: value}, choices=Choices(required=required))
+        for error in saved.failures.values():
+            message = f"artifact '{name}' can't be stored: {error.__cause__}"
+            raise UnpicklableArtifactException(message) from error.__cause__
+        ref = saved.refs[_VALUE]
+        preview = session.store.preview(ref)
+        summary = {**preview.summary, **given}
+        return Publication(name, ref, version, kind or preview.artifact_type, tags, summary)
+
+    with closing(session.writer()) as writer:
+        return keep_version(writer, session.store, session.user, save)
 
 
 def artifact_type_named(value: ArtifactType | str) -> ArtifactType:

@@ -1,13 +1,17 @@
 """Making sure, beside a garbage collection, that the blobs one is about to refer to are there."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from threading import Event
 
 from flowkit.content.store import ArtifactStore
 from flowkit.exceptions import BlobMissing, StorageError
 from flowkit.model.garbage import PHASES, is_calm
+from flowkit.model.manifest import ArtifactRef
 from flowkit.model.records import RunLease
 from flowkit.model.tasks import TaskResult
+from flowkit.model.versions import Publication, VersionRecord
+from flowkit.ports.metadata import MetadataWriter
 from flowkit.ports.sweeping import SweepGuard
 
 PAUSE = 0.02
@@ -58,6 +62,50 @@ def keep_manifest(
     raise StorageError(f"blobs of manifest {digest} were deleted while it was stored: try again")
 
 
+def keep_version(
+    metadata: MetadataWriter, store: ArtifactStore, user: str, save: Callable[[], Publication]
+) -> VersionRecord:
+    """Make a version of a value that no run keeps alive while it is stored, and return it.
+
+    Args:
+        metadata: Makes the version, and knows what is being deleted.
+        store: Where the value goes.
+        user: Who makes the version.
+        save: Stores the value and says what it becomes; called again when a part of it is lost.
+
+    Raises:
+        VersionExistsError: As `VersionWriter.publish` does.
+        StorageError: Blobs disappear again and again.
+    """
+    guard = metadata.sweeping
+    for _ in range(_TRIES):
+        began = guard.sweeps()
+        store.renew(began // PHASES)
+        gone: set[str] = set()
+        try:
+            saved = save()
+            look = partial(_look, store, saved.ref, began, gone)
+            return metadata.versions.publish(saved, user, look)
+        except BlobMissing as error:
+            settled(guard, store, {*gone, error.digest})
+    raise StorageError("parts of the value were deleted while it was stored: try again")
+
+
+def _look(
+    store: ArtifactStore,
+    ref: ArtifactRef,
+    began: int,
+    gone: set[str],
+    sweeps: int,
+    buried: Collection[str],
+) -> Collection[str]:
+    """Return, in ``gone`` too, the blobs of a value that were or will be deleted since then."""
+    if not is_calm(began, sweeps):
+        needed = store.blobs_of_value(ref)
+        gone |= needed.intersection(buried) or store.missing(needed)
+    return gone
+
+
 class Presence:
     """Knows which results a garbage collection may have touched, and looks at those only.
 
@@ -91,7 +139,7 @@ class Presence:
         """Take note that an attempt of a task begins."""
         self._began[task_id] = self._seen
 
-    def lost(self, task_id: int, manifest: str) -> set[str]:
+    def lost(self, task_id: int, manifest: str, published: Iterable[ArtifactRef] = ()) -> set[str]:
         """Return the blobs of a result that were deleted before it could be committed.
 
         A blob that was there already is not written again by an attempt; until the result is
@@ -101,10 +149,11 @@ class Presence:
         Args:
             task_id: The task whose attempt has ended.
             manifest: Digest of its manifest.
+            published: Values that become versions with it; not all of them are in the manifest.
         """
         if is_calm(self._began.pop(task_id, -1), self._seen):
             return set()
-        return self._missing(manifest)
+        return self._missing(manifest, published)
 
     def lost_found(self, result: TaskResult) -> set[str]:
         """Return the blobs of an earlier task's result that are gone, or about to go.
@@ -118,10 +167,11 @@ class Presence:
             return set()
         return self._missing(result.manifest)
 
-    def _missing(self, manifest: str) -> set[str]:
-        """Look for all that a manifest needs; what is there stays there until it is committed."""
+    def _missing(self, manifest: str, published: Iterable[ArtifactRef] = ()) -> set[str]:
+        """Look for all that a result needs; what is there stays there until it is committed."""
         try:
             needed = self._store.blobs_of(manifest)
+            needed = needed.union(*map(self._store.blobs_of_value, published))
         except BlobMissing as error:
             return {error.digest}
         if is_calm(self._seen, self._seen):

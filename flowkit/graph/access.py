@@ -25,6 +25,7 @@ class Access:
         deleted: Those that it may delete.
         reads: What it reads before it is certain to have assigned it, with the first line.
         guarded: Of these, what is only read under a condition.
+        given: What it reads of parameters, configs, constants and external artifacts.
         merges: Whether it calls ``merge_artifacts``.
         is_open: Whether it may do more than its source tells: ``self`` is given away.
     """
@@ -34,6 +35,7 @@ class Access:
     deleted: set[str] = field(default_factory=set)
     reads: dict[str, int] = field(default_factory=dict)
     guarded: set[str] = field(default_factory=set)
+    given: set[str] = field(default_factory=set)
     merges: bool = False
     is_open: bool = False
 
@@ -218,6 +220,8 @@ class _Reader:
     def _load(self, name: str, line: int) -> None:
         if name == "__dict__":
             self._access.is_open = True
+        if name in self._flow.read_only:
+            self._access.given.add(name)
         if name in self._access.certain or hasattr(self._flow.cls, name):
             self._method(name)
             return

@@ -132,7 +132,8 @@ def _corner(value: Any) -> Visualization:
     import numpy as np  # noqa: PLC0415 - loaded already
 
     value = np.asarray(value)
-    first = value[(0,) * (value.ndim - 2)] if value.ndim > len(_CORNER) else value
+    deeper = value.shape[: -len(_CORNER)]
+    first = value[(0,) * len(deeper)] if all(deeper) else np.empty((0, value.shape[-1]))
     rows = first.reshape(-1, 1) if first.ndim == 1 else first
     height, width = rows.shape
     shown = rows[: _CORNER[0], : _CORNER[1]]

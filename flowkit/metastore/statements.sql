@@ -282,6 +282,21 @@ JOIN version_output o ON o.run = r.key AND o.task_id = :origin_task_id
 WHERE n.run = :run AND n.task_id = :task_id AND n.attempt = :attempt
 ON CONFLICT DO NOTHING;
 
+-- name: linked_version
+SELECT v.*
+FROM version_output o JOIN known_version v ON v.key = o.version
+WHERE o.run = :run AND o.task_id = :task_id AND o.attempt = :attempt
+    AND o.attribute = :attribute AND v.name = :name AND v.deleted_at IS NULL
+ORDER BY v.key DESC
+LIMIT 1;
+
+-- name: version_with_digest
+SELECT *
+FROM known_version
+WHERE name = :name AND digest = :digest AND deleted_at IS NULL
+ORDER BY key DESC
+LIMIT 1;
+
 -- name: insert_alias_move
 INSERT INTO alias_move (name, alias, position, version, user_name, created_at)
 VALUES (:name, :alias, :position, :version, :user, :now);
@@ -451,20 +466,22 @@ FROM artifact_version v JOIN run_pin p ON p.version = v.key
 WHERE v.id = :id;
 
 -- name: readers_in_runs
-SELECT r.flow, r.run_id, t.step, d.run, d.task_id, d.attempt, d.token
+SELECT r.flow, r.run_id, t.step, d.run, d.task_id, d.attempt, d.token, a.origin
 FROM read d
 JOIN run r ON r.key = d.run
 JOIN task t ON t.run = d.run AND t.task_id = d.task_id
+JOIN attempt a ON a.run = d.run AND a.task_id = d.task_id AND a.attempt = d.attempt
 WHERE d.digest = :digest AND d.run IN (:keys)
 ORDER BY d.run, d.task_id, d.attempt, d.position;
 
 -- The token leads: a digest may have been read very often, and is made no use of in an index.
 
 -- name: readers_by_token
-SELECT r.flow, r.run_id, t.step, d.run, d.task_id, d.attempt, d.token
+SELECT r.flow, r.run_id, t.step, d.run, d.task_id, d.attempt, d.token, a.origin
 FROM read d
 JOIN run r ON r.key = d.run
 JOIN task t ON t.run = d.run AND t.task_id = d.task_id
+JOIN attempt a ON a.run = d.run AND a.task_id = d.task_id AND a.attempt = d.attempt
 WHERE d.token = :token AND substr(d.token, 1, 8) = 'artifact' AND d.digest || '' = :digest
 ORDER BY d.run, d.task_id, d.attempt, d.position;
 
@@ -490,6 +507,13 @@ JOIN artifact w ON w.run = r.key
 JOIN task t ON t.run = w.run AND t.task_id = w.task_id
 WHERE r.flow = :flow AND r.run_id = :run_id AND w.name = :name AND w.digest = :digest
 ORDER BY w.task_id, w.attempt;
+
+-- name: origins_of_run
+SELECT a.origin
+FROM run r
+JOIN attempt a ON a.run = r.key
+WHERE r.flow = :flow AND r.run_id = :run_id AND a.origin IS NOT NULL
+ORDER BY a.task_id, a.attempt;
 
 -- Garbage collection --------------------------------------------------------------------------
 

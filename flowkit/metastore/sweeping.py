@@ -36,6 +36,14 @@ class SqlSweepGuard:
 
         self._transactions.write(work)
 
+    def sweeps(self) -> int:
+        """Return the store's counter of collections; see `SweepGuard.sweeps`."""
+
+        def work(session: Session) -> int:
+            return int(session.query("counters", {})[0]["sweeps"])
+
+        return self._transactions.write(work)
+
     def buried(self, digests: Collection[str]) -> Buried:
         """Return which are being deleted; see `SweepGuard.buried`."""
 

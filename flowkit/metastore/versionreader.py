@@ -130,7 +130,9 @@ class SqlVersionReader:
                 return []
             params = {"digest": digest, "keys": [leased[0]["key"]]}
             found = session.query("readers_in_runs", params)
-            return [_use(row) for row in found if names_attribute(row["token"], {name})]
+            return [
+                _use(row, row["token"]) for row in found if names_attribute(row["token"], {name})
+            ]
 
         return self._snapshots.read(work)
 
@@ -138,6 +140,11 @@ class SqlVersionReader:
         """Return who wrote an artifact of a run; see `VersionReader.writers`."""
         params = {"flow": flow, "run_id": run_id, "name": name, "digest": digest}
         return [rows.artifact_record(row) for row in self._query("writers_in_run", params)]
+
+    def origins(self, flow: str, run_id: str) -> Sequence[str]:
+        """Return the tasks whose results a run took over; see `VersionReader.origins`."""
+        params = {"flow": flow, "run_id": run_id}
+        return [row["origin"] for row in self._query("origins_of_run", params)]
 
     def _query(self, name: str, params: Mapping[str, object]) -> Sequence[Row]:
         return self._snapshots.read(lambda session: session.query(name, params))
@@ -181,43 +188,32 @@ def uses(session: Session, version_id: str) -> list[Use]:
     inside = session.query("readers_in_runs", {"digest": digest, "keys": list(attributes)})
     direct = session.query("readers_by_token", {"digest": digest, "token": DIRECT + version_id})
     readers = [row for row in inside if names_attribute(row["token"], attributes[row["run"]])]
-    return _with_followers(session, _once([*readers, *direct]))
+    return _with_followers(session, [*readers, *direct])
 
 
 def _exactly(version_id: str) -> dict[str, object]:
     return {"prefix": version_id, "end": f"{version_id}g", "limit": 1}
 
 
-def _once(found: Iterable[Row]) -> list[Use]:
-    """Return one use per attempt, the first one, in the order of runs and tasks."""
+def _with_followers(session: Session, readers: Sequence[Row]) -> list[Use]:
+    """Return one use per attempt, in the order of runs and tasks: readers and their followers."""
     by_attempt: dict[tuple[int, int, int], Use] = {}
-    for row in found:
-        by_attempt.setdefault((row["run"], row["task_id"], row["attempt"]), _use(row))
+    for row in readers:
+        by_attempt.setdefault(_attempt(row), _use(row, row["token"]))
+    tokens = {use.pathspec: use.token for use in by_attempt.values()}
+    for row in session.query("attempts_from_origins", {"origins": list(tokens)}):
+        by_attempt.setdefault(_attempt(row), _use(row, tokens[row["origin"]]))
     return [by_attempt[attempt] for attempt in sorted(by_attempt)]
 
 
-def _with_followers(session: Session, readers: list[Use]) -> list[Use]:
-    tokens = {use.pathspec: use.token for use in readers}
-    followers = session.query("attempts_from_origins", {"origins": list(tokens)})
-    cached = [
-        Use(
-            row["flow"],
-            row["run_id"],
-            row["step"],
-            row["task_id"],
-            row["attempt"],
-            tokens[row["origin"]],
-            is_cached=True,
-        )
-        for row in followers
-    ]
-    return [*readers, *cached]
+def _attempt(row: Row) -> tuple[int, int, int]:
+    return row["run"], row["task_id"], row["attempt"]
 
 
-def _use(row: Row) -> Use:
-    return Use(
-        row["flow"], row["run_id"], row["step"], row["task_id"], row["attempt"], row["token"]
-    )
+def _use(row: Row, token: str) -> Use:
+    is_cached = row["origin"] is not None
+    place = (row["flow"], row["run_id"], row["step"], row["task_id"], row["attempt"])
+    return Use(*place, token, is_cached)
 
 
 def names_attribute(token: str, attributes: Iterable[str]) -> bool:

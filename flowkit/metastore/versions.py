@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from flowkit.enums import Status
 from flowkit.exceptions import (
+    BlobMissing,
     InvalidNameError,
     NotFoundError,
     TaggingError,
@@ -13,11 +14,13 @@ from flowkit.exceptions import (
 )
 from flowkit.metastore import versionrows
 from flowkit.metastore.database import Row, Session, Transactions
+from flowkit.metastore.rows import to_json
 from flowkit.metastore.versionreader import pinned_by, uses
 from flowkit.model.artifactnames import check_alias, check_name, check_version, number_of
 from flowkit.model.pathspec import check_tag, parse_pathspec
 from flowkit.model.records import AttemptOutcome, RunLease
 from flowkit.model.versions import Annotation, Pin, Publication, VersionRecord
+from flowkit.ports.versions import Lost, nothing_lost
 
 MAX_TAGS = 50
 _LISTED = 10
@@ -30,7 +33,9 @@ class SqlVersionWriter:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    def publish(self, publication: Publication, user: str) -> VersionRecord:
+    def publish(
+        self, publication: Publication, user: str, lost: Lost = nothing_lost
+    ) -> VersionRecord:
         """Make a version; see `VersionWriter.publish`."""
         # Chosen here, so that a transaction that is run again makes no second version.
         version_id = os.urandom(16).hex()
@@ -39,6 +44,7 @@ class SqlVersionWriter:
             session.execute("lock_versions", {})
             found = session.query("versions_with_prefix", _exactly(version_id))
             if not found:
+                _check_there(session, publication, lost)
                 uploaded: dict[str, object] = {"run": None, "task_id": None, "attempt": None}
                 made = _mint(session, publication, {**uploaded, "user": user, "id": version_id})
                 found = session.query("versions_with_prefix", _exactly(made))
@@ -142,6 +148,8 @@ def commit_outcomes(session: Session, lease: RunLease, ended: Sequence[AttemptOu
                 _mint(session, publication, {**place, "user": user, "id": version_id})
         elif outcome.status is Status.CACHED and outcome.origin is not None:
             _take_over(session, place, outcome.origin)
+            for publication in outcome.publishes:
+                _relabel(session, publication, {**place, "user": user})
         for annotation in outcome.annotations:
             for subject in _subjects(session, lease.key, annotation):
                 _annotate(session, subject, annotation.values, user)
@@ -185,6 +193,29 @@ def _take_over(session: Session, place: Mapping[str, object], origin: str) -> No
             "origin_task_id": address.task,
         },
     )
+
+
+def _relabel(session: Session, publication: Publication, source: Mapping[str, object]) -> None:
+    """Let a result that was taken over have the name, version and labels that are wanted now."""
+    wanted = {"name": publication.name, "attribute": publication.attribute}
+    found = session.query("linked_version", {**source, **wanted})
+    if publication.version not in (None, *(row["version"] for row in found)):
+        found = []
+    if not found and publication.version is None:
+        digest = publication.ref.digest
+        found = session.query("version_with_digest", {**wanted, "digest": digest})
+    if not found:
+        version_id = _mint(session, publication, {**source, "id": os.urandom(16).hex()})
+        found = session.query("versions_with_prefix", _exactly(version_id))
+    key, version_id = found[0]["key"], found[0]["id"]
+    _link(session, key, publication, source)
+    tags = [{"version": key, "tag": check_tag(tag)} for tag in publication.tags]
+    session.execute_many("insert_version_tag", tags)
+    # What was said of it before may have been put right since, by the step or by people.
+    said = session.query("annotations_of", {"subjects": [version_id]})
+    known = {(row["name"], row["value"]) for row in said}
+    new = {k: v for k, v in publication.metadata.items() if (k, to_json(v)) not in known}
+    _annotate(session, version_id, new, str(source["user"]))
 
 
 def _mint(session: Session, publication: Publication, source: Mapping[str, object]) -> str:
@@ -249,6 +280,18 @@ def _link(
     if source["run"] is not None:
         attribute = publication.attribute
         session.execute("insert_version_output", {**source, "version": key, "attribute": attribute})
+
+
+def _check_there(session: Session, publication: Publication, lost: Lost) -> None:
+    """Raise `BlobMissing` if a collection of garbage has deleted a part of a value, or will."""
+    # Whoever buries blobs waits for the lock on versions: it is one with that on the counter.
+    sweeps = session.query("counters", {})[0]["sweeps"]
+    buried = {row["digest"] for row in session.query("tombstones", {})}
+    gone = lost(sweeps, buried)
+    if gone:
+        digest = min(gone)
+        message = f"a part of '{publication.name}' was deleted before it was a version: {digest}"
+        raise BlobMissing(message, digest=digest)
 
 
 # --- pieces ---------------------------------------------------------------------------------------

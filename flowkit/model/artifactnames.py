@@ -11,7 +11,7 @@ LATEST = "latest"
 HIGHEST = "highest"
 """Stands for the version with the highest number."""
 
-_NUMBER_LIKE = re.compile(r"[+-]?[0-9][0-9_]*")
+_NUMBER_LIKE = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 _SEPARATORS = frozenset("/@:")
 

@@ -33,4 +33,8 @@ class Selector:
             return f"{self.text}@{self.version}"
         if self.alias is not None:
             return f"{self.text}:{self.alias}"
+        if self.tag is not None:
+            return f"{self.text} tagged {self.tag}"
+        if self.where:
+            return f"{self.text} where {dict(self.where)}"
         return self.text

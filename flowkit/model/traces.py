@@ -9,7 +9,8 @@ class Hazard:
     """A look at something that no trace can record, which makes a result unfit for reuse.
 
     Attributes:
-        kind: What was looked at: "clock", "environment", "files", "network", "processes", "run".
+        kind: What was looked at: "artifacts" (by the client), "clock", "environment", "files",
+            "network", "processes", "run".
         what: The name, path or address.
         where: File and line in the user's code, "" when unknown.
     """

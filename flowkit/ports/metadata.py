@@ -66,7 +66,9 @@ class MetadataWriter(Protocol):
         An attempt may be in both: one whose result was reused instead of running it.
         All or nothing. Repeating a call whose outcome was unknown changes nothing. What succeeded
         attempts publish becomes versions in the same transaction, as `VersionWriter.publish`
-        says; an attempt that took over a result is linked to the versions of that one.
+        says; an attempt that took over a result is linked to the versions of that one. What such an
+        attempt publishes gives these their tags and metadata; only where it has another name or
+        version than they, and no version of that name has the same value, is a new one made.
 
         Returns:
             The store's counter of garbage collections, which the driver has acknowledged now.

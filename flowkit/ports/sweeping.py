@@ -13,6 +13,9 @@ class SweepGuard(Protocol):
     def pin(self, lease: RunLease, digests: Collection[str]) -> None:
         """Keep blobs alive until the run ends; whatever is buried already stays buried."""
 
+    def sweeps(self) -> int:
+        """Return the store's counter of collections; see `flowkit.model.garbage`."""
+
     def buried(self, digests: Collection[str]) -> Buried:
         """Return which of them a collection is deleting now."""
 

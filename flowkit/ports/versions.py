@@ -1,6 +1,6 @@
 """Versions of named artifacts as rows: numbers, tags, aliases, metadata, and who used what."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from flowkit.model.manifest import Read
@@ -17,6 +17,14 @@ from flowkit.model.versions import (
     VersionRecord,
 )
 
+Lost = Callable[[int, Collection[str]], Collection[str]]
+"""Of the store's counter of collections, and the blobs that are being deleted: which are lost."""
+
+
+def nothing_lost(_sweeps: int, _buried: Collection[str]) -> Collection[str]:
+    """Return no blob: of a value that something else keeps alive, none is."""
+    return ()
+
 
 class VersionWriter(Protocol):
     """What is written about versions outside of runs; those of tasks come with their attempts.
@@ -25,7 +33,9 @@ class VersionWriter(Protocol):
     tags, metadata and aliases, and for being deleted.
     """
 
-    def publish(self, publication: Publication, user: str) -> VersionRecord:
+    def publish(
+        self, publication: Publication, user: str, lost: Lost = nothing_lost
+    ) -> VersionRecord:
         """Make a version of a value that is stored already, and return it.
 
         Versions that choose none are numbered 1, 2, 3, ... per name: without gap or duplicate
@@ -33,8 +43,15 @@ class VersionWriter(Protocol):
         used, also by a version that chose it or that was deleted, is not used again. A version
         that exists already with the same digest is returned as it is.
 
+        Args:
+            publication: What to make it of.
+            user: Who makes it.
+            lost: Asked in the transaction, which no collection of garbage can come between, for
+                the blobs of the value that were deleted since they were stored.
+
         Raises:
             VersionExistsError: It exists with another digest, or existed and was deleted.
+            BlobMissing: A blob of the value is lost: nothing was made.
         """
 
     def change_tags(
@@ -146,3 +163,6 @@ class VersionReader(Protocol):
 
     def writers(self, flow: str, run_id: str, name: str, digest: str) -> Sequence[ArtifactRecord]:
         """Return who wrote, in one run, an artifact with this name and digest, oldest first."""
+
+    def origins(self, flow: str, run_id: str) -> Sequence[str]:
+        """Return the pathspecs of the tasks whose results a run took over, oldest first."""

@@ -8,7 +8,7 @@ from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.steps import StepDef
 from flowkit.exceptions import UsageError
 
-HAZARDS = ("clock", "environment", "files", "network", "processes", "run")
+HAZARDS = ("artifacts", "clock", "environment", "files", "network", "processes", "run")
 """What a step can look at that no trace records."""
 
 

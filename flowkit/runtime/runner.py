@@ -350,7 +350,8 @@ class Runner:
         """Return a result, as a failure when garbage collection deleted a part of it."""
         if self._presence is None or result.manifest is None:
             return result
-        if not self._presence.lost(result.spec.task_id, result.manifest):
+        published = [one.ref for one in result.publishes]
+        if not self._presence.lost(result.spec.task_id, result.manifest, published):
             return result
         message = "a blob that the task found in the store was deleted before it could be kept"
         error = AttemptError(Cause.LOST, message, is_charged=False)

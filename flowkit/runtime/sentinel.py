@@ -107,7 +107,14 @@ class Sentinel:
         elif event in _DIRECTORIES:
             watch.opened(arguments[0] or ".", "r", 0)
         elif event == "sqlite3.connect":
-            watch.opened(arguments[0], "r", 0)
+            watch.opened(_database(arguments[0]), "r", 0)
+
+
+def _database(address: object) -> object:
+    """Return the path of a database that may be given as a URI."""
+    text = os.fsdecode(address) if isinstance(address, bytes) else address
+    is_uri = isinstance(text, str) and text.startswith("file:")
+    return str(text).removeprefix("file:").partition("?")[0] if is_uri else text
 
 
 def _is_fresh(mode: object, flags: object) -> bool:

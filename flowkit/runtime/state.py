@@ -1,6 +1,5 @@
 """The artifacts of one running task: recorded reads, captured writes, detected mutations."""
 
-import time
 from collections.abc import Mapping, MappingView, Sequence
 from typing import Any
 
@@ -21,7 +20,7 @@ from flowkit.model.tasks import Frame, TaskSpec
 from flowkit.model.traces import Change
 from flowkit.runtime.choosing import choices_of
 from flowkit.runtime.products import Products
-from flowkit.runtime.templates import TaskFacts
+from flowkit.runtime.templates import task_facts
 
 CHEAP_TO_COMPARE = 1 << 20
 """Bytes up to which two values with different digests are loaded and compared."""
@@ -102,14 +101,7 @@ class TaskState:
         self._item_cache: dict[int, Any] = {}
         self._changes: list[Change] = []
         self._read_only = definition.read_only
-        frames = spec.key.frames
-        facts = TaskFacts(
-            spec.run_id,
-            frames[-1].index if frames else None,
-            lambda: store.load(frames[-1].item),
-            lambda name: store.load(self._artifacts[name]),
-            time.time(),
-        )
+        facts = task_facts(spec, store, self._artifacts)
         self.products = Products(definition, spec, store, facts, held)
 
     # --- reading and writing ----------------------------------------------------------------------

@@ -1,11 +1,14 @@
 """Names and versions with braces, filled in from a task's facts, foreach and parameters."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any
 
+from flowkit.content.store import ArtifactStore
 from flowkit.exceptions import DefinitionError
+from flowkit.model.manifest import ArtifactRef
+from flowkit.model.tasks import TaskSpec
 
 
 class TaskFacts(dict[str, Any]):
@@ -43,6 +46,26 @@ class TaskFacts(dict[str, Any]):
         if self._index is None:
             raise DefinitionError(f"{{{name}}} stands in a template, but the task is in no foreach")
         return self._index if name == "index" else self._item()
+
+
+def task_facts(
+    spec: TaskSpec, store: ArtifactStore, artifacts: Mapping[str, ArtifactRef]
+) -> TaskFacts:
+    """Return what templates can name in a task that begins now.
+
+    Args:
+        spec: The task.
+        store: Where values are; they are loaded when a template names them.
+        artifacts: What the task has, its parameters among it.
+    """
+    frames = spec.key.frames
+    return TaskFacts(
+        spec.run_id,
+        frames[-1].index if frames else None,
+        lambda: store.load(frames[-1].item),
+        lambda name: store.load(artifacts[name]),
+        time.time(),
+    )
 
 
 def filled(template: str, facts: TaskFacts) -> str:

@@ -15,14 +15,17 @@ from flowkit.enums import Status
 from flowkit.exceptions import BlobMissing, IntegrityError
 from flowkit.model.manifest import Manifest, Read
 from flowkit.model.tasks import TaskResult, TaskSpec
-from flowkit.model.traces import Trace, TraceBase
+from flowkit.model.traces import Hazard, Trace, TraceBase
 from flowkit.ports.traces import TraceReader
 from flowkit.runtime.caching import CachePolicy, declared_files, texts
 from flowkit.runtime.causes import Cause, find_cause
 from flowkit.runtime.choosing import choices_of
 from flowkit.runtime.fingerprint import Fingerprints
+from flowkit.runtime.labels import Labels
 from flowkit.runtime.taskinputs import TaskInputs, replayed
 
+_DIRECT = "artifact:"
+"""Begins the tokens of versions that the step looked up itself: next time it may find another."""
 _RECENT = 20
 """How many earlier results are compared to say why a step runs."""
 
@@ -44,10 +47,11 @@ class TraceCache:
         flow: The flow as it is now.
         policy: Which results are reused.
         main_module: The name under which ``__main__`` can be imported.
+        labels: Says what results are called today; None when the flow names no artifacts.
         explain: Told, of each task that runs, what has changed since an earlier one.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a result is found by, and what is said about it
         self,
         traces: TraceReader,
         store: ArtifactStore,
@@ -55,6 +59,7 @@ class TraceCache:
         *,
         policy: CachePolicy,
         main_module: str = "__main__",
+        labels: Labels | None = None,
         explain: Callable[[TaskSpec, str], None] = lambda _spec, _text: None,
     ) -> None:
         self._traces = traces
@@ -62,6 +67,7 @@ class TraceCache:
         self._flow = flow
         self._policy = policy
         self._fingerprints = Fingerprints(flow, main_module)
+        self._labels = labels
         self._explain = explain
         self._keys: dict[str, _Key] = {}
         self._told: set[tuple[str, object]] = set()
@@ -99,8 +105,11 @@ class TraceCache:
             return None
         key = self._key(spec)
         ignored = texts(self._flow.steps[spec.step].options.get("cache_ignores"))
-        dynamic = tuple(str(hazard) for hazard in seen.hazards if hazard.kind not in ignored)
-        tokens = {read.token for read in result.reads if not read.token.startswith("merge:")}
+        looked_up = [read.token for read in result.reads if read.token.startswith(_DIRECT)]
+        hazards = (*seen.hazards, *(Hazard("artifacts", token) for token in looked_up))
+        dynamic = tuple(str(hazard) for hazard in hazards if hazard.kind not in ignored)
+        untraced = ("merge:", _DIRECT)
+        tokens = {read.token for read in result.reads if not read.token.startswith(untraced)}
         tokens |= {f"attr:{name}" for name in inputs.differing(seen.changes)}
         tokens |= {f"materializer:{ref.materializer}" for ref in result.written.values()}
         tokens |= {"depth", "inputs"} if spec.is_join else {"depth"}
@@ -194,6 +203,9 @@ class TraceCache:
             step=spec.step,
             frames=spec.key.frames,
         )
+        publishes = self._labels.of(spec, manifest) if self._labels else ()
+        if publishes is None:
+            return None
         return TaskResult(
             spec=spec,
             status=Status.CACHED,
@@ -201,6 +213,7 @@ class TraceCache:
             next=taken,
             reads=manifest.reads,
             origin=trace.origin,
+            publishes=publishes,
         )
 
     def _inputs(self, spec: TaskSpec) -> TaskInputs:

@@ -35,6 +35,7 @@ from flowkit.runtime.failure import (
     is_store_failure,
     type_name,
 )
+from flowkit.runtime.labels import held_back
 from flowkit.runtime.root import GRAPH_INFO, RUN_INFO
 from flowkit.runtime.state import InputTask, TaskState
 
@@ -55,7 +56,7 @@ class Worker:
         self._definition = definition
         self._graph = graph
         self._store = store
-        self._held = _held_back(definition, graph)
+        self._held = held_back(definition, graph)
         self._sentinel: Sentinel | None = None
 
     def __call__(self, spec: TaskSpec) -> TaskResult:
@@ -278,15 +279,6 @@ class OpenTask:
         text = described.traceback or f"{described.message}\n"
         sys.stdout.flush()
         sys.stderr.write(f"{self.flow} failed:\n{text}")
-
-
-def _held_back(flow: FlowDef, graph: Graph) -> Mapping[str, frozenset[str]]:
-    """Return, by step, the named attributes that the join after it publishes instead."""
-    if not flow.named:
-        return {}
-    from flowkit.graph.dataflow import Dataflow  # noqa: PLC0415 - few flows name artifacts
-
-    return Dataflow(flow, graph).held_back()
 
 
 def _sources(state: TaskState, manifests: list[Manifest]) -> list[InputSource]:

@@ -2,7 +2,7 @@
 
 # ruff: noqa: S101, S105, D102, PLR2004 - tests assert, their names are sentences, numbers are examples
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from flowkit.enums import ArtifactType, Status
 from flowkit.exceptions import (
+    BlobMissing,
     InvalidNameError,
     NotFoundError,
     TaggingError,
@@ -123,6 +124,20 @@ class VersionSuite:
 
         assert self.versions(store) == ["model@v1"]
 
+    def test_a_version_of_a_lost_value_is_not_made(self, store: Metadata) -> None:
+        asked = []
+
+        def lost(sweeps: int, buried: Collection[str]) -> Collection[str]:
+            asked.append((sweeps, set(buried)))
+            return ["b" * 64]
+
+        with pytest.raises(BlobMissing) as refused:
+            store.writer.versions.publish(publication(), "ada", lost)
+        assert refused.value.digest == "b" * 64
+        assert asked == [(store.writer.sweeping.sweeps(), set())]
+        assert self.versions(store) == []
+        assert store.writer.versions.publish(publication(), "ada").version == "1"
+
     def test_a_refused_version_takes_no_number(self, store: Metadata) -> None:
         with pytest.raises(TaggingError):
             store.writer.versions.publish(publication(tags=("",)), "ada")
@@ -207,6 +222,50 @@ class VersionSuite:
 
         assert self.versions(store) == ["model@1"]
         assert (output.task_id, output.attribute, output.version.label) == (4, "model", "model@1")
+
+    def test_what_a_taken_over_result_publishes_gives_its_versions_new_labels(
+        self, store: Metadata, lease: RunLease
+    ) -> None:
+        first = publication(attribute="x", tags=("a",), metadata={"k": 1, "rows": 2})
+        self.run_task(store, lease, 1, first)
+        version_id = store.reader.versions.versions(VersionQuery())[0].id
+        store.writer.versions.annotate(version_id, {"rows": 3}, "eve")
+        again = publication(attribute="x", tags=("b",), metadata={"k": 5, "rows": 2})
+        for _ in range(2):
+            other = store.writer.create_run(new_run())
+            cached: dict[str, Any] = {"status": Status.CACHED, "origin": "Train/1/start/1"}
+            self.run_task(store, other, 1, again, **cached)
+        (made,) = store.reader.versions.versions(VersionQuery())
+
+        assert made.tags == ("a", "b")
+        assert made.metadata == {"k": 5, "rows": 3}
+        said = [(one.key, one.value) for one in store.reader.versions.annotations(made.id)]
+        assert said == [("k", 1), ("rows", 2), ("rows", 3), ("k", 5)]
+
+    def test_a_taken_over_result_gets_another_name_or_version_once(
+        self, store: Metadata, lease: RunLease
+    ) -> None:
+        self.run_task(store, lease, 1, publication(attribute="x"))
+        for wanted in (publication("renamed"), publication(version="v1")):
+            for _ in range(2):
+                other = store.writer.create_run(new_run())
+                cached: dict[str, Any] = {"status": Status.CACHED, "origin": "Train/1/start/1"}
+                self.run_task(store, other, 1, replace(wanted, attribute="x"), **cached)
+        outputs = store.reader.versions.outputs("Train", "3")
+
+        assert self.versions(store) == ["model@v1", "renamed@1", "model@1"]
+        assert sorted(one.version.label for one in outputs) == ["model@1", "renamed@1"]
+
+    def test_a_taken_over_result_whose_version_was_deleted_gets_a_new_one(
+        self, store: Metadata, lease: RunLease
+    ) -> None:
+        wanted = publication(attribute="x")
+        self.run_task(store, lease, 1, wanted)
+        store.writer.versions.delete(store.reader.versions.versions(VersionQuery())[0].id, "ada")
+        other = store.writer.create_run(new_run())
+        self.run_task(store, other, 1, wanted, status=Status.CACHED, origin="Train/1/start/1")
+
+        assert self.versions(store) == ["model@2"]
 
     def test_what_a_task_logged_is_kept_also_when_it_failed(
         self, store: Metadata, lease: RunLease
@@ -344,10 +403,22 @@ class VersionSuite:
         assert store.reader.versions.with_id(made.id[:12]) == [made]
         assert store.reader.versions.with_id("xyz") == []
 
-    # --- use and deletion -------------------------------------------------------------------------
+    def test_the_origins_of_a_run_are_the_tasks_whose_results_it_took_over(
+        self, store: Metadata, lease: RunLease
+    ) -> None:
+        self.run_task(store, lease, 1)
+        self.run_task(store, lease, 2)
+        other = store.writer.create_run(new_run())
+        for task_id in (1, 2):
+            origin = f"Train/1/start/{task_id}"
+            self.run_task(store, other, task_id, status=Status.CACHED, origin=origin)
+        self.run_task(store, other, 3)
 
-    def reading(self, task_id: int, token: str, digest: str = REF.digest) -> Mapping[str, object]:
-        return {"task_id": task_id, "reads": (Read(token, digest),)}
+        assert store.reader.versions.origins("Train", "1") == []
+        assert store.reader.versions.origins("Train", "2") == ["Train/1/start/1", "Train/1/start/2"]
+        assert store.reader.versions.origins("Train", "9") == []
+
+    # --- use and deletion -------------------------------------------------------------------------
 
     def test_uses_are_the_reads_of_that_attribute(self, store: Metadata, lease: RunLease) -> None:
         self.run_task(store, lease, 1, publication(attribute="model"))
@@ -393,6 +464,24 @@ class VersionSuite:
         assert store.reader.versions.pins("Train", "1") == list(pins)
         assert store.reader.versions.pinned_by(made.id) == ["Train/1"]
         assert [(use.task_id, use.is_cached) for use in uses] == [(1, False), (2, True)]
+
+    def test_an_attempt_that_took_over_what_it_would_read_is_one_use(
+        self, store: Metadata, lease: RunLease
+    ) -> None:
+        self.run_task(store, lease, 1, publication(attribute="model"))
+        self.run_task(store, lease, 2, reads=(Read("attr:model", REF.digest),))
+        again = store.writer.create_run(new_run())
+        self.run_task(store, again, 1, status=Status.CACHED, origin="Train/1/start/1", reads=())
+        reads = (Read("attr:model", REF.digest),)
+        self.run_task(store, again, 2, status=Status.CACHED, origin="Train/1/start/2", reads=reads)
+        made = store.reader.versions.find("model", "1")
+
+        assert made is not None
+        uses = store.reader.versions.uses(made.id)
+        assert [(use.run_id, use.task_id, use.is_cached) for use in uses] == [
+            ("1", 2, False),
+            ("2", 2, True),
+        ]
 
     def test_what_is_used_is_deleted_by_force_only(self, store: Metadata, lease: RunLease) -> None:
         self.run_task(store, lease, 1, publication(attribute="model"))

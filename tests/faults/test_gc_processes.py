@@ -90,6 +90,25 @@ with closing(wiring.open_collector(settings)) as collector:
 """
 
 
+UPLOADS = """
+import sys
+import numpy as np
+from flowkit import Client, ExternalArtifact, save_artifact
+
+client, seed = Client(), int(sys.argv[1])
+for number in range(seed, seed + int(sys.argv[2])):
+    # One half is stored again and again, and there as garbage; storing the other takes its time.
+    value = [np.full(9_000, part) for part in (*range(20), *range(100 * number, 100 * number + 20))]
+    if number % 2:
+        made = save_artifact(value, "saved")
+    else:
+        made = ExternalArtifact.upload_by_value(value, "uploaded")
+    assert np.array_equal(made.load(), value)
+    if number % 7:
+        client.delete_artifact_version(made.id)
+"""
+
+
 class Place:
     """A directory with a flow file and its store."""
 
@@ -172,6 +191,41 @@ def test_beside_running_flows_no_blob_is_deleted_that_a_run_needs(place):
     # After a quiet collection with no grace nothing unreachable is left.
     assert place.flowkit("gc", "--force", "--grace", "0", "--keep-last", "1").returncode == 0
     assert place.garbage()["deleted"]["blobs"] == 0
+    assert place.check() == []
+
+
+@pytest.mark.slow
+def test_beside_uploads_no_blob_is_deleted_that_a_version_needs(place):
+    script = place.directory / "uploads.py"
+    script.write_text(UPLOADS)
+    collections = []
+    is_over = threading.Event()
+
+    def collector():
+        while not is_over.is_set():
+            collections.append(place.flowkit("gc", "--force", "--grace", "0", "--json"))
+
+    sweeper = threading.Thread(target=collector)
+    sweeper.start()
+    uploads = [
+        subprocess.Popen(
+            [sys.executable, str(script), str(seed), "30"],
+            env=place.environment,
+            cwd=place.directory,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for seed in range(3)
+    ]
+    failures = [text for process in uploads if (text := process.communicate()[1])]
+    is_over.set()
+    sweeper.join()
+
+    assert failures == []
+    assert [one.stderr for one in collections if one.returncode not in (0, 8)] == []
+    assert 0 in [one.returncode for one in collections]
+    assert place.check() == []
+    assert place.flowkit("gc", "--force", "--grace", "0").returncode == 0
     assert place.check() == []
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flowkit import Flow, metadata, namespace
+from flowkit import Client, Flow, metadata, namespace
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -88,3 +88,31 @@ def test_penguins_takes_one_year_only(run_example):
 
     assert run.data.year == 2008
     assert "114 penguins of 3 species" in printed
+
+
+def test_register_promotes_a_model_that_use_registered_predicts_with(run_example):
+    trained, printed = run_example("register.py", "Register")
+    used, told = run_example("use_registered.py", "UseRegistered")
+    client = Client()
+    model = client.get_artifact_version("iris_model:production")
+
+    assert "iris_model@1 is in production" in printed
+    assert model.run.pathspec == trained.pathspec
+    assert model.run_metadata["accuracy"] == trained.data.accuracy > 0.9
+    assert [task.pathspec for task in model.consumers()] == [used["start"].task.pathspec]
+    assert len(client.load_artifact("iris_predictions")) == 15
+    assert "model -> iris_model@1" in told
+    made_of = [
+        node.label for node in client.lineage("iris_predictions", direction="up").artifacts()
+    ]
+    assert {"iris_model@1", "iris_samples@1"} < set(made_of)
+
+
+def test_register_promotes_no_model_that_is_worse(run_example):
+    run_example("register.py", "Register")
+    _, printed = run_example("register.py", "Register", "--strength", "0.0001")
+    used, _ = run_example("use_registered.py", "UseRegistered")
+
+    assert "iris_model@1 stays in production" in printed
+    assert Client().get_artifact("iris_model").latest_version == "2"
+    assert used.data.share > 0.9

@@ -1,14 +1,9 @@
-"""The guide's samples on values: round trips (5), own materializers (6), what is shown (13)."""
+"""The guide's samples on values: round trips (5, 7), own materializers (6), what is shown (13)."""
 
 import json
-import os
-import subprocess
-import sys
-from textwrap import dedent
 
 import pytest
 
-from flowkit import Run, metadata, namespace
 from flowkit.client.session import current_session
 from flowkit.enums import ArtifactType
 from flowkit.previews.page import preview_page
@@ -16,26 +11,12 @@ from flowkit.previews.terminal import preview_text
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(program):
     """Run a flow file to its end; return the first run and what was printed."""
 
     def run_flow(source):
-        file = tmp_path / "guide_flow.py"
-        file.write_text(dedent(source))
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("FLOWKIT_")}
-        done = subprocess.run(
-            [sys.executable, str(file), "run"],
-            env={**inherited, "FLOWKIT_HOME": str(tmp_path), "FLOWKIT_USER": "tester"},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        metadata(str(tmp_path))
-        namespace(None)
-        return Run("Guide/1"), done.stdout
+        outcome, found = program(source, "guide_flow.py").run()
+        return found, outcome.out
 
     return run_flow
 
@@ -81,6 +62,43 @@ def test_sample_5_data_and_arrays_come_back_in_the_next_step(run):
     assert data.array.tolist() == [2.5, 5.0, 7.5]
     assert data.total == 15.0
     assert type(data.total).__name__ == "float64"
+
+
+def test_sample_7_a_dict_of_what_a_frame_says(run):
+    found, _ = run(
+        """
+        import pandas as pd
+        from flowkit import FlowSpec, step
+
+        class Guide(FlowSpec):
+            @step
+            def start(self):
+                self.data = pd.DataFrame({"value": [1.0, 2.0, 6.0]})
+                self.next(self.analyze)
+
+            @step
+            def analyze(self):
+                self.stats = {
+                    "mean": self.data["value"].mean(),
+                    "count": len(self.data),
+                    "columns": list(self.data.columns),
+                }
+                self.data.loc[0, "value"] = 100.0
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+
+        if __name__ == "__main__":
+            Guide()
+        """
+    )
+
+    stats = found["end"].task.data.stats
+    assert stats == {"mean": 3.0, "count": 3, "columns": ["value"]}
+    assert found["start"].task.data.data["value"].tolist() == [1.0, 2.0, 6.0]
+    assert found["analyze"].task.data.data["value"].tolist() == [100.0, 2.0, 6.0]
 
 
 CUSTOM = """

@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -124,6 +125,7 @@ def has_nan(value):
 
 
 @FEW
+@example(np.empty((0, 3, 2)))
 @given(
     arrays.arrays(
         arrays.scalar_dtypes() | arrays.array_dtypes(allow_subarrays=True),

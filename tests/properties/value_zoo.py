@@ -121,6 +121,7 @@ def zoo():
         "numbers": np.arange(20_000),
         "no dimension": np.array(5.0),
         "empty": np.zeros((0, 3)),
+        "no planes": np.empty((0, 3, 2)),
         "columns first": np.asfortranarray(np.arange(12.0).reshape(3, 4)),
         "masked": np.ma.array([1, 2], mask=[True, False]),
         "records": np.array([(1, 2.5)], [("a", "i4"), ("b", "f8")]),

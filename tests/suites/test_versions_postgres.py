@@ -20,8 +20,7 @@ class TestPostgresVersions(VersionSuite):
 
             def connect() -> Metadata:
                 writer = opened.enter_context(closing(open_writer(postgres_url, tmp_path)))
-                return Metadata(
-                    writer, opened.enter_context(closing(open_reader(postgres_url, tmp_path)))
-                )
+                reader = opened.enter_context(closing(open_reader(postgres_url, tmp_path)))
+                return Metadata(writer, reader)
 
             yield connect

@@ -18,6 +18,7 @@ from flowkit.exceptions import (
     DataMissingError,
     InvalidNameError,
     NotFoundError,
+    UnpicklableArtifactException,
     UsageError,
     VersionExistsError,
     VersionInUseError,
@@ -108,6 +109,11 @@ def test_a_version_never_changes(client):
         ours.save_artifact([2], "data", version="v1")
     with pytest.raises(InvalidNameError):
         ours.save_artifact([2], "data", version="latest")
+
+
+def test_a_value_that_cannot_be_stored_is_named(client):
+    with pytest.raises(UnpicklableArtifactException, match="artifact 'lines' can't be stored: "):
+        client().save_artifact((line for line in "ab"), "lines")
 
 
 def test_a_deleted_version_is_gone_for_good(client):

@@ -6,13 +6,16 @@ import pytest
 
 from flowkit.authoring.flowspec import definition
 from flowkit.graph.build import build_graph
-from flowkit.graph.contract import contract, contract_text
+from flowkit.graph.contract import contract, contract_text, external_artifacts
 from flowkit.graph.dataflow import Dataflow
 from flowkit.graph.rules import check
 
 HEADER = """\
 from typing import Annotated, Any
-from flowkit import ArtifactConfig, FlowSpec, Parameter, catch, schedule, step, StepDecorator
+from flowkit import (
+    ArtifactConfig, ArtifactSelector, ExternalArtifact, FlowSpec, Parameter, StepDecorator, catch,
+    schedule, step,
+)
 
 class around(StepDecorator):
     def wrap(self, call, task):
@@ -251,6 +254,28 @@ def test_a_chosen_version_and_a_schedule_do_not_go_together(dataflow):
 
     assert "self.x has the version 'v1', and the flow runs on a schedule" in message
     assert dataflow(source).problems() == []
+
+
+def test_the_contract_lists_what_comes_from_elsewhere(dataflow):
+    head = """m = ExternalArtifact(name='model', alias='production')
+    t = ExternalArtifact(name='t', tag='good')
+    w = ExternalArtifact(name='w', where={'accuracy': '>=0.9'})
+    v = ExternalArtifact(value=1)
+    p = Parameter('which', type=ArtifactSelector, required=True)"""
+    found = dataflow(linear("print(self.m)", "print(self.m, self.p)", head=head))
+
+    assert external_artifacts(found.flow, found)[0] == {
+        "attribute": "m",
+        "source": "model:production",
+        "read_in": ["start", "end"],
+    }
+    assert contract_text(found.flow, found) == dedent("""\
+        External artifacts
+            m = model:production  (-> start, end)
+            t = t tagged good  (-> no step)
+            w = w where {'accuracy': '>=0.9'}  (-> no step)
+            v = a value  (-> no step)
+            p = --which  (-> end)""")
 
 
 def test_the_contract_lists_what_is_declared_then_what_is_assigned(dataflow):

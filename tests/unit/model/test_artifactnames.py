@@ -21,7 +21,7 @@ def test_two_spellings_of_a_name_are_one():
     assert check_name("e\u0301") == "\u00e9"
 
 
-@pytest.mark.parametrize("version", ["v1.0", "7", "2024-07-31", "3.5", "1.0.0-rc1", "final"])
+@pytest.mark.parametrize("version", ["v1.0", "7", "2024-07-31", "2024_07_31", "3.5", "final"])
 def test_versions_are_numbers_from_1_or_words(version):
     assert check_version(version) == version
 
@@ -32,7 +32,7 @@ def test_a_version_may_be_given_as_a_number():
 
 @pytest.mark.parametrize(
     "version",
-    ["", " ", "07", "0", "-1", "+1", "1_0", "latest", "LATEST", "highest", "a/b", "a@b", 0, 1.5,
+    ["", " ", "07", "0", "-1", "+1", "latest", "LATEST", "highest", "a/b", "a@b", 0, 1.5,
      True, "x" * 201],
 )  # fmt: skip
 def test_versions_that_could_be_taken_for_others_are_refused(version):

@@ -6,10 +6,12 @@ from contextlib import closing
 
 import pytest
 
-from flowkit.content.presence import Presence, keep_manifest, settled
+from flowkit.content.presence import Presence, keep_manifest, keep_version, settled
 from flowkit.enums import Status
-from flowkit.exceptions import ConflictError, FencedError, IntegrityError
+from flowkit.exceptions import ConflictError, FencedError, IntegrityError, StorageError
+from flowkit.model.versions import Publication
 from flowkit.upkeep.gc import _erase, collect
+from flowkit.upkeep.liveness import Reach
 
 
 def query(shop, text):
@@ -218,6 +220,94 @@ def collect_opened(collector, shop):
     _erase(collector, shop.blobs, buried)
     collector.finish()
     return buried
+
+
+def test_so_does_one_of_a_version_that_is_in_no_manifest(shop):
+    shop.run(x=shop.value("a"))
+    shop.remove("Train", "1")
+    lease = shop.begin("Again")
+    watch = presence(shop, lease)
+    watch.saw(shop.start(lease))
+    watch.began(1)
+    manifest = shop.manifest()
+    ref = shop.store.save({"x": shop.value("a")}).refs["x"]
+    with closing(announced(shop)) as collector:
+        watch.saw(shop.writer.heartbeat(lease))
+        list(collect_opened(collector, shop))
+
+    assert watch.lost(1, manifest, [ref]) == {ref.digest}
+
+
+# --- uploads: no run, and so no driver, keeps them alive ------------------------------------------
+
+
+def upload(shop, meanwhile):
+    """Make a version of a value that is in the store; something else happens before that."""
+    calls = iter([meanwhile])
+
+    def save():
+        publication = Publication("model", shop.store.save({"x": shop.value("a")}).refs["x"])
+        next(calls, lambda: None)()
+        return publication
+
+    return keep_version(shop.writer, shop.store, "ada", save)
+
+
+def is_whole(shop, version):
+    return shop.store.missing(shop.store.blobs_of_value(version.ref)) == set()
+
+
+def test_an_upload_whose_blobs_were_deleted_meanwhile_is_stored_again(shop):
+    shop.run(x=shop.value("a"))
+    shop.remove("Train", "1")
+    made = upload(shop, shop.gc)
+
+    assert made.label == "model@1"
+    assert is_whole(shop, made)
+    shop.gc()
+    assert is_whole(shop, made)
+
+
+def test_an_upload_waits_for_blobs_that_are_being_deleted(shop):
+    shop.run(x=shop.value("a"))
+    shop.remove("Train", "1")
+
+    def bury_and_die():
+        with closing(announced(shop)) as collector:
+            reached = set(shop.plan().garbage)
+            collector.open()
+            assert collector.bury(reached, lambda _: ()) == reached
+
+    # What the collector has not deleted, the upload does, and stores it anew.
+    made = upload(shop, bury_and_die)
+
+    assert is_whole(shop, made)
+    assert query(shop, "SELECT * FROM tombstone") == []
+
+
+def test_an_upload_in_time_is_not_buried(shop):
+    shop.run(x=shop.value("a"))
+    shop.remove("Train", "1")
+    with closing(announced(shop)) as collector:
+        reached = set(shop.plan().garbage)
+        collector.open()
+        made = upload(shop, lambda: None)
+        buried = collector.bury(reached, Reach(shop.store).of)
+
+    assert made.ref.digest in reached
+    assert made.ref.digest not in buried
+
+
+def test_an_upload_that_is_deleted_again_and_again_gives_up(shop):
+    def save():
+        ref = shop.store.save({"x": shop.value("a")}).refs["x"]
+        shop.age()
+        shop.gc()
+        return Publication("model", ref)
+
+    with pytest.raises(StorageError, match="try again"):
+        keep_version(shop.writer, shop.store, "ada", save)
+    assert shop.roots().versions == []
 
 
 def test_a_pinned_blob_is_not_buried(shop):

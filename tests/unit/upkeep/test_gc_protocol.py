@@ -2,8 +2,10 @@
 
 The model has the steps of the code, each atomic as its transaction or file operation is. A driver
 begins an attempt, whose task finds the blob in the store or writes it; then it looks at the
-result as `Presence` does, and commits. A collector announces, waits for drivers, buries, deletes,
-digs up, and finishes. Collectors die anywhere; drivers that hang are left out and fenced.
+result as `Presence` does, and commits. An upload has no run that a collector could wait for: it
+looks at the counter, stores the blob, and looks again where it commits. A collector announces,
+waits for drivers, buries, deletes, digs up, and finishes. Collectors die anywhere; drivers that
+hang are left out and fenced.
 """
 
 from collections import deque
@@ -24,6 +26,7 @@ class Driver(NamedTuple):
     pinned: bool = False
     committed: bool = False
     can_hang: bool = False
+    is_upload: bool = False
     is_dead: bool = False  # as others see it; it may go on all the same
     tries: int = 0
 
@@ -91,6 +94,34 @@ def driver_steps(s: State, i: int, mutant: str) -> Iterator[State]:  # noqa: C90
             yield to("done", committed=True, seen=s.sweeps)
 
 
+def upload_steps(s: State, i: int, mutant: str) -> Iterator[State]:
+    """The steps of `keep_version`."""
+    d = s.drivers[i]
+
+    def to(at: str, **changes) -> State:
+        shared = {name: changes.pop(name) for name in ("blob", "tomb") if name in changes}
+        drivers = replaced(s.drivers, i, d._replace(at=at, **changes))
+        return s._replace(drivers=drivers, **shared)
+
+    if d.at == "begin":
+        yield to("put", began=s.sweeps)
+    elif d.at == "put":
+        yield to("publish") if s.blob else to("write")
+    elif d.at == "write":
+        yield to("publish", blob=True)
+    elif d.at == "publish":  # publish(): in one transaction with what it asks for
+        is_there = s.blob and (not s.tomb or mutant == "upload over tombstone")
+        if is_calm(d.began, s.sweeps) or is_there or mutant == "upload unseen":
+            yield to("done", committed=True)
+        else:
+            yield to("wait")
+    elif d.at == "wait":
+        if not s.tomb:
+            yield to("begin")
+        elif s.holder is None:
+            yield to("wait", blob=False, tomb=False)
+
+
 def judged(s: State, d: Driver, to, mutant: str) -> Iterator[State]:
     if is_calm(d.began, d.seen) and mutant != "always careful":
         yield to("commit")
@@ -117,7 +148,7 @@ def collector_steps(s: State, i: int, mutant: str) -> Iterator[State]:  # noqa: 
     elif c.at == "announce":
         yield to("acknowledged", sweeps=announcement(s.sweeps))
     elif c.at == "acknowledged":
-        busy = [d for d in s.drivers if not d.is_dead and d.at not in OVER]
+        busy = [d for d in s.drivers if not (d.is_dead or d.is_upload or d.at in OVER)]
         if mutant == "no acknowledgement" or all(d.seen >= s.sweeps for d in busy):
             yield to("bury", sweeps=s.sweeps + 1)
     elif c.at == "bury":
@@ -138,8 +169,8 @@ def collector_steps(s: State, i: int, mutant: str) -> Iterator[State]:  # noqa: 
 
 
 def steps(s: State, mutant: str) -> Iterator[State]:
-    for i in range(len(s.drivers)):
-        yield from driver_steps(s, i, mutant)
+    for i, driver in enumerate(s.drivers):
+        yield from (upload_steps if driver.is_upload else driver_steps)(s, i, mutant)
     for i in range(len(s.collectors)):
         yield from collector_steps(s, i, mutant)
 
@@ -153,7 +184,9 @@ class Found(NamedTuple):
     wronged: int
 
 
-def explore(drivers: int, collectors: int, mutant: str = "", *, hang: bool = False) -> Found:
+def explore(
+    drivers: int, collectors: int, mutant: str = "", *, hang: bool = False, uploads: int = 0
+) -> Found:
     """Look at every state that can be reached.
 
     A blob is needed when a driver has committed a reference to it. A driver is wronged when it is
@@ -165,7 +198,10 @@ def explore(drivers: int, collectors: int, mutant: str = "", *, hang: bool = Fal
             tomb=False,
             sweeps=0,
             holder=None,
-            drivers=tuple(Driver(can_hang=hang and i == 0) for i in range(drivers)),
+            drivers=(
+                *(Driver(can_hang=hang and i == 0) for i in range(drivers)),
+                *(Driver(is_upload=True),) * uploads,
+            ),
             collectors=(Collector(),) * collectors,
         )
         for blob in (True, False)
@@ -197,6 +233,21 @@ def test_no_interleaving_deletes_a_blob_that_is_committed(drivers, collectors, h
 )
 def test_each_rule_of_the_protocol_is_needed(mutant):
     assert explore(1, 2, mutant).lost > 0
+
+
+@pytest.mark.parametrize(("uploads", "drivers", "collectors"), [(1, 0, 2), (2, 0, 2), (1, 1, 1)])
+def test_no_interleaving_deletes_a_blob_that_was_uploaded(uploads, drivers, collectors):
+    found = explore(drivers, collectors, uploads=uploads)
+
+    assert found.states > 50
+    assert (found.lost, found.stuck, found.wronged) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "mutant", ["upload unseen", "upload over tombstone", "no second look", "clear first"]
+)
+def test_each_rule_for_uploads_is_needed(mutant):
+    assert explore(0, 2, mutant, uploads=1).lost > 0
 
 
 def test_a_driver_that_is_not_waited_for_has_to_be_fenced():
