@@ -12,10 +12,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from flowkit.exceptions import StorageError, UnknownUser, UsageError
+from flowkit.access import HOME_NAME, check_usable
+from flowkit.exceptions import UnknownUser, UsageError
 from flowkit.metastore.location import without_password
 
-HOME_NAME = ".flowkit"
 PREFIX = "FLOWKIT_"
 
 
@@ -86,7 +86,7 @@ def load_settings(flags: Mapping[str, str | None] | None = None) -> Settings:
 
     Raises:
         UsageError: A settings file can't be read, or the profile doesn't exist.
-        StorageError: What should be the store's directory is a file.
+        StorageError: The store's directory is a file, or somebody else's and not shared.
         UnknownUser: The user's name can't be determined.
     """
     adopted = _adopted.get()
@@ -207,19 +207,12 @@ def _home(chosen: str) -> str:
     """Return ``.flowkit`` below the chosen directory, else the nearest one, else a new one here."""
     if chosen:
         path = os.path.abspath(os.path.expanduser(chosen))
-        _check_directory(path)
         if os.path.basename(path) != HOME_NAME:
             path = os.path.join(path, HOME_NAME)
     else:
         path = _nearest(HOME_NAME) or os.path.join(os.getcwd(), HOME_NAME)
-    _check_directory(path)
+    check_usable(path)
     return path
-
-
-def _check_directory(path: str) -> None:
-    """Raise `StorageError` when something else than a directory is where the store should be."""
-    if os.path.exists(path) and not os.path.isdir(path):
-        raise StorageError(f"the store can't be in {path}: it is not a directory")
 
 
 def _nearest(name: str) -> str | None:

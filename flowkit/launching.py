@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 from flowkit import wiring
+from flowkit.access import open_private
 from flowkit.authoring.current import extended
 from flowkit.authoring.decorators import FlowFacts
 from flowkit.authoring.flowdef import FlowDef
@@ -305,7 +306,7 @@ def _announce(lease: RunLease, request: RunRequest, settings: Settings) -> None:
 def write_text(path: str, text: str) -> None:
     """Write a file that the user asked for; StorageError when that fails."""
     try:
-        with open(path, "w", encoding="utf-8") as file:
+        with open(path, "w", encoding="utf-8", opener=open_private) as file:
             file.write(text)
     except OSError as error:
         raise StorageError(f"can't write {path}: {error.strerror}") from None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flowkit import plugins
+from flowkit.access import make_directories, share
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.flowspec import FlowSpec, definition, importing
 from flowkit.authoring.seeds import UNSEEDED
@@ -31,6 +32,24 @@ EXECUTORS = ("local", "inline", "spawn")
 def log_path(settings: Settings, token: str) -> str:
     """Return the path of a run's log file; the token is the run's random name."""
     return os.path.join(settings.home, "logs", f"{token}.log")
+
+
+def share_home(settings: Settings, group: str) -> str:
+    """Share the store's directory with a group of users, and return the group's name.
+
+    Args:
+        settings: Where it is.
+        group: The group's name; that of the directory's group when empty.
+
+    Raises:
+        UsageError: There is no such group, or the metadata are in a file elsewhere.
+        StorageError: The directory can't be shared.
+    """
+    path = os.path.abspath(_sqlite_path(settings))
+    if metadata_scheme(settings) == "sqlite" and os.path.dirname(path) != settings.home:
+        raise UsageError(f"only {settings.home} can be shared, and the metadata are in {path}")
+    make_directories(settings.home)
+    return share(settings.home, group)
 
 
 def open_blobs(settings: Settings) -> BlobStore:

@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from flowkit.access import open_file
 from flowkit.content.codec import flat
 from flowkit.content.hashing import digest_of, is_digest
 from flowkit.exceptions import BlobMissing, IntegrityError, StorageError
@@ -72,7 +73,7 @@ class BlobCache:
         # In this order: whoever is killed in between has it done again.
         self._blobs.delete([digest for digest, _ in self._blobs.list()])
         make_durable_directories(self._root)
-        with open(path, "w", encoding="ascii") as file:
+        with open(open_file(path, os.O_WRONLY | os.O_TRUNC), "w", encoding="ascii") as file:
             file.write(str(collections))
 
     def _trim(self) -> None:

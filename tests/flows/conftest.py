@@ -49,9 +49,17 @@ class Program:
         source: The flow's source, without imports; a guard that starts its last flow is added
             when it has none.
         file: Name of the file.
+
+    Attributes:
+        python: The interpreter.
+        process: Further arguments of ``subprocess.run``, such as the user.
+        variables: Further variables of the environment.
     """
 
     def __init__(self, directory: Path, source: str, file: str = "flow.py") -> None:
+        self.python = sys.executable
+        self.process: dict[str, Any] = {}
+        self.variables: dict[str, str] = {}
         self.directory = directory
         self.path = directory / file
         text = HEADER + dedent(source)
@@ -70,11 +78,11 @@ class Program:
         """Return the variables of a command: none of flowkit's but those of the test."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("FLOWKIT_")}
         own = {"FLOWKIT_HOME": str(self.directory), "FLOWKIT_USER": "tester"}
-        return {**inherited, **own, **variables}
+        return {**inherited, **own, **self.variables, **variables}
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line of the flow file."""
-        return [sys.executable, str(self.path), *arguments]
+        return [self.python, str(self.path), *arguments]
 
     def __call__(self, *arguments: str, cwd: Path | None = None, **variables: Any) -> Outcome:
         """Run a command to its end."""
@@ -82,7 +90,7 @@ class Program:
 
     def store(self, *arguments: str, **variables: Any) -> Outcome:
         """Run the ``flowkit`` command on the same store."""
-        return self.execute([sys.executable, "-c", ENTRY, *arguments], **variables)
+        return self.execute([self.python, "-c", ENTRY, *arguments], **variables)
 
     def execute(self, command: list[str], cwd: Path | None = None, **variables: Any) -> Outcome:
         """Run any command with the same environment."""
@@ -94,6 +102,7 @@ class Program:
             text=True,
             check=False,
             timeout=TIMEOUT,
+            **self.process,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 
@@ -107,6 +116,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            **self.process,
         )
         watchdog = Timer(TIMEOUT, process.kill)
         watchdog.start()
