@@ -36,6 +36,7 @@ class Settings:
         s3_endpoint_url: URL of an S3 service that is not Amazon's; "" leaves it to boto3.
         s3_server_side_encryption: Of what is written to S3: "AES256", "aws:kms", ...; "" leaves
             it to the bucket.
+        s3_kms_key_id: Key for "aws:kms"; "" leaves it to the bucket.
         s3_retry_seconds: How long an S3 service that is overloaded is asked again.
         client_cache_path: Directory of what was read from a distant store; "" is in ``home``.
         client_cache_max_size: Megabytes kept there.
@@ -54,10 +55,18 @@ class Settings:
     cache: bool = False
     s3_endpoint_url: str = ""
     s3_server_side_encryption: str = ""
+    s3_kms_key_id: str = ""
     s3_retry_seconds: float = 900
     client_cache_path: str = ""
     client_cache_max_size: float = 10_000
     datatools_s3root: str = ""
+
+    @property
+    def s3_encryption(self) -> Mapping[str, str]:
+        """Server-side encryption, as arguments of boto3 for what is written."""
+        kind = self.s3_server_side_encryption or ("aws:kms" if self.s3_kms_key_id else "")
+        chosen = {"ServerSideEncryption": kind, "SSEKMSKeyId": self.s3_kms_key_id}
+        return {name: value for name, value in chosen.items() if value}
 
     @property
     def metadata_url(self) -> str:
@@ -117,6 +126,7 @@ def load_settings(flags: Mapping[str, str | None] | None = None) -> Settings:
         cache=lookup("cache").lower() in ("1", "true", "yes", "on"),
         s3_endpoint_url=lookup("s3_endpoint_url"),
         s3_server_side_encryption=lookup("s3_server_side_encryption"),
+        s3_kms_key_id=lookup("s3_kms_key_id"),
         s3_retry_seconds=_number("s3_retry_seconds", lookup("s3_retry_seconds", "900")),
         client_cache_path=lookup("client_cache_path"),
         client_cache_max_size=_number(

@@ -203,7 +203,7 @@ def opened_executor(launch: Launch) -> Iterator[Executor]:
 
 def store_of(launch: Launch) -> ArtifactStore:
     """Open the content store of a run."""
-    return wiring.open_store(launch.settings, wiring.main_module(launch.flow))
+    return wiring.open_probed_store(launch.settings, wiring.main_module(launch.flow))
 
 
 def refuse_taken_versions(launch: Launch, values: Mapping[str, Any]) -> None:

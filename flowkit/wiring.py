@@ -16,7 +16,7 @@ from flowkit.exceptions import DefinitionError, S3URLException, UsageError
 from flowkit.graph.build import build_graph
 from flowkit.graph.graph import Graph
 from flowkit.model.tasks import TaskResult, TaskSpec
-from flowkit.ports.blobs import BlobStore, SupportsPrepare
+from flowkit.ports.blobs import BlobStore, SupportsPrepare, SupportsProbe
 from flowkit.ports.executor import Executor
 from flowkit.ports.metadata import MetadataReader, MetadataWriter
 from flowkit.ports.sweeping import Collector, Inventory, RunRemover
@@ -91,12 +91,13 @@ def _open_s3(settings: Settings) -> BlobStore:
         raise UsageError(f"datastore: {error}") from None
     connection = Connection(Endpoint(settings.s3_endpoint_url))
     requests = Requests(connection, settings.s3_retry_seconds)
-    encryption = settings.s3_server_side_encryption
-    store = S3BlobStore(Bucket(requests, bucket), prefix.rstrip("/"), encryption)
     # What a cache has is not uploaded again: so each store needs one of its own.
     identity = f"{settings.s3_endpoint_url} {bucket} {prefix.rstrip('/')}"
     directory = settings.client_cache_path or os.path.join(settings.home, "cache")
     path = os.path.join(os.path.expanduser(directory), digest_of(identity.encode())[:16])
+    store = S3BlobStore(
+        Bucket(requests, bucket), prefix.rstrip("/"), settings.s3_encryption, f"{path}/service"
+    )
     return ReadThroughStore(store, BlobCache(path, int(settings.client_cache_max_size * 1e6)))
 
 
@@ -108,6 +109,18 @@ def open_store(settings: Settings, main_module: str | None = None) -> ArtifactSt
         main_module: The name under which ``__main__`` can be imported by others.
     """
     return _store_on(open_blobs(settings), main_module)
+
+
+def open_probed_store(settings: Settings, main_module: str | None = None) -> ArtifactStore:
+    """Open the content store for a driver: what its service can do is found out first.
+
+    Raises:
+        StorageError: The store can't be used.
+    """
+    blobs = open_blobs(settings)
+    if isinstance(blobs, SupportsProbe):
+        blobs.probe()
+    return _store_on(blobs, main_module)
 
 
 def _store_on(blobs: BlobStore, main_module: str | None) -> ArtifactStore:

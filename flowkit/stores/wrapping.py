@@ -8,7 +8,14 @@ from flowkit.access import open_file
 from flowkit.content.codec import flat
 from flowkit.content.hashing import digest_of, is_digest
 from flowkit.exceptions import BlobMissing, IntegrityError, StorageError
-from flowkit.ports.blobs import BlobStore, Buffer, SupportsAges, SupportsMany, SupportsPrepare
+from flowkit.ports.blobs import (
+    BlobStore,
+    Buffer,
+    SupportsAges,
+    SupportsMany,
+    SupportsPrepare,
+    SupportsProbe,
+)
 from flowkit.stores.durable import make_durable_directories
 from flowkit.stores.local import LocalBlobStore
 
@@ -167,6 +174,10 @@ class ReadThroughStore:
         """Make what the distant store's requests need, for processes to inherit."""
         if isinstance(self._store, SupportsPrepare):
             self._store.prepare()
+
+    def probe(self) -> str:
+        """Ask the distant store's service what it can do, once per store, and return it."""
+        return self._store.probe() if isinstance(self._store, SupportsProbe) else ""
 
 
 def _put_all(store: BlobStore, datas: Sequence[Buffer]) -> None:
