@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: setup fmt lint types arch test matrix cov docs examples demo bench clean
+.PHONY: setup fmt lint types arch test matrix test-shared cov docs examples demo bench clean
 .NOTPARALLEL:
 
 setup: .venv/.stamp-dev
@@ -35,6 +35,11 @@ test: lint types arch
 # Every graph shape with every behaviour: a long campaign, of which `make test` runs a slice.
 matrix: setup
 	$(PYTEST) -n 2 tests/matrix
+
+# The same flows where a team keeps its runs: PostgreSQL, and blobs on disk or in S3. A sample of it
+# of each pair: `make test-shared STORAGE_SAMPLE=60 STORAGE_SEED=7`.
+test-shared: setup
+	$(PYTEST) -n 2 -m shared tests/matrix tests/flows
 
 cov: setup
 	$(PYTEST) -n 2 --cov --cov-report=term-missing:skip-covered

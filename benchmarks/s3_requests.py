@@ -1,4 +1,4 @@
-"""Counts the requests that flows send to S3, and measures what they cost, at a real server.
+"""Counts the requests and bytes of flows whose blobs are in S3, and their cost, at a real server.
 
     python benchmarks/s3_requests.py [--json]
 
@@ -32,14 +32,28 @@ LARGE = 256 * MIB
 WIDTH = 100
 
 
+READ = """
+from flowkit import Flow, Flows, namespace
+namespace(None)
+for flow in Flows():
+    print(sum(1 for step in flow.latest_run for task in step for artifact in task if artifact.data))
+"""
+
+
 def run(flow: str, place: Mapping[str, str], *arguments: str) -> float:
     """Run a flow in a store of its own; return seconds."""
     with tempfile.TemporaryDirectory() as home:
-        environment = {**os.environ, "FLOWKIT_HOME": home, "FLOWKIT_USER": "bench", **place}
-        command = [sys.executable, str(FLOWS / f"{flow}.py"), "--quiet", "run", *arguments]
-        began = time.perf_counter()
-        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
-        return time.perf_counter() - began
+        return run_in(home, place, str(FLOWS / f"{flow}.py"), "--quiet", "run", *arguments)
+
+
+def run_in(home: str, place: Mapping[str, str], *arguments: str) -> float:
+    """Run a Python program; return seconds."""
+    environment = {**os.environ, "FLOWKIT_HOME": home, "FLOWKIT_USER": "bench", **place}
+    began = time.perf_counter()
+    subprocess.run(
+        [sys.executable, *arguments], env=environment, check=True, stdout=subprocess.DEVNULL
+    )
+    return time.perf_counter() - began
 
 
 def new_place(server: S3Server, url: str = "") -> Mapping[str, str]:
@@ -48,17 +62,38 @@ def new_place(server: S3Server, url: str = "") -> Mapping[str, str]:
     return {**environment, "FLOWKIT_S3_ENDPOINT_URL": url or server.url}
 
 
-def counted(server: S3Server, flow: str, tasks: int, *arguments: str) -> tuple[object, ...]:
-    """Return a row with the requests of one run."""
+def counted(server: S3Server, flow: str, tasks: int, *arguments: str) -> list[tuple[object, ...]]:
+    """Return rows with the requests of the first run in a store, of a second one, of reading it.
+
+    The store is asked once what it can do. The second run finds what the first one has stored; it
+    is read by a client whose cache is empty, as on another machine.
+    """
     proxy = FaultProxy(server.port)
     proxy.start()
+    place = new_place(server, proxy.url)
+    program = [str(FLOWS / f"{flow}.py"), "--quiet", "run", *arguments]
+    name = f"{flow} {' '.join(arguments[:2])}".strip()
     try:
-        run(flow, new_place(server, proxy.url), *arguments)
+        with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as cache:
+            rows = []
+            for what, line, more in (
+                ("first run", program, {}),
+                ("second run", program, {}),
+                ("read elsewhere", ["-c", READ], {"FLOWKIT_CLIENT_CACHE_PATH": cache}),
+            ):
+                proxy.seen.clear()
+                proxy.answered = 0
+                run_in(home, {**place, **more}, *line)
+                rows.append((f"{name}: {what}", tasks, *_costs(proxy, tasks)))
+            return rows
     finally:
         proxy.close()
+
+
+def _costs(proxy: FaultProxy, tasks: int) -> tuple[object, ...]:
     kinds = Counter(proxy.kinds())
-    total = sum(kinds.values())
-    return (f"{flow} {' '.join(arguments[:2])}", tasks, total, total / tasks, dict(kinds))
+    sent = sum(len(request.body) for request in proxy.seen)
+    return (kinds.total() / tasks, sent / tasks, proxy.answered / tasks, dict(kinds))
 
 
 def per_task(server: S3Server) -> list[tuple[object, ...]]:
@@ -98,10 +133,10 @@ def main() -> None:
     fan = ("--width", str(WIDTH), "--max-num-splits", "1000", "--max-workers", "2")
     try:
         tables = {
-            ("run", "tasks", "requests", "per task", "kinds"): [
-                counted(server, "hello", 3),
-                counted(server, "chain", 20),
-                counted(server, "fan", WIDTH + 3, *fan),
+            ("flow", "tasks", "requests/task", "sent B/task", "got B/task", "kinds"): [
+                *counted(server, "hello", 3),
+                *counted(server, "chain", 20),
+                *counted(server, "fan", WIDTH + 3, *fan),
             ],
             ("store", "hello, s", "chain, ms per step", "foreach, ms per task"): per_task(server),
             ("blob", "put MiB/s", "get MiB/s"): large(server),

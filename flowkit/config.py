@@ -13,10 +13,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from flowkit.exceptions import StorageError, UnknownUser, UsageError
+from flowkit.access import HOME_NAME, check_usable
+from flowkit.exceptions import UnknownUser, UsageError
 from flowkit.metastore.location import without_password
 
-HOME_NAME = ".flowkit"
 PREFIX = "FLOWKIT_"
 
 
@@ -38,6 +38,7 @@ class Settings:
         s3_endpoint_url: URL of an S3 service that is not Amazon's; "" leaves it to boto3.
         s3_server_side_encryption: Of what is written to S3: "AES256", "aws:kms", ...; "" leaves
             it to the bucket.
+        s3_kms_key_id: Key for "aws:kms"; "" leaves it to the bucket.
         s3_retry_seconds: How long an S3 service that is overloaded is asked again.
         client_cache_path: Directory of what was read from a distant store; "" is in ``home``.
         client_cache_max_size: Megabytes kept there.
@@ -57,10 +58,18 @@ class Settings:
     cache: bool = False
     s3_endpoint_url: str = ""
     s3_server_side_encryption: str = ""
+    s3_kms_key_id: str = ""
     s3_retry_seconds: float = 900
     client_cache_path: str = ""
     client_cache_max_size: float = 10_000
     datatools_s3root: str = ""
+
+    @property
+    def s3_encryption(self) -> Mapping[str, str]:
+        """Server-side encryption, as arguments of boto3 for what is written."""
+        kind = self.s3_server_side_encryption or ("aws:kms" if self.s3_kms_key_id else "")
+        chosen = {"ServerSideEncryption": kind, "SSEKMSKeyId": self.s3_kms_key_id}
+        return {name: value for name, value in chosen.items() if value}
 
     @property
     def metadata_url(self) -> str:
@@ -89,7 +98,7 @@ def load_settings(flags: Mapping[str, str | None] | None = None) -> Settings:
 
     Raises:
         UsageError: A settings file can't be read, or the profile doesn't exist.
-        StorageError: What should be the store's directory is a file.
+        StorageError: The store's directory is a file, or somebody else's and not shared.
         UnknownUser: The user's name can't be determined.
     """
     adopted = _adopted.get()
@@ -123,6 +132,7 @@ def load_settings(flags: Mapping[str, str | None] | None = None) -> Settings:
         cache=lookup("cache").lower() in ("1", "true", "yes", "on"),
         s3_endpoint_url=lookup("s3_endpoint_url"),
         s3_server_side_encryption=lookup("s3_server_side_encryption"),
+        s3_kms_key_id=lookup("s3_kms_key_id"),
         s3_retry_seconds=_number("s3_retry_seconds", lookup("s3_retry_seconds", "900")),
         client_cache_path=lookup("client_cache_path"),
         client_cache_max_size=_number(
@@ -256,19 +266,12 @@ def _home(chosen: str) -> str:
     """Return ``.flowkit`` below the chosen directory, else the nearest one, else a new one here."""
     if chosen:
         path = os.path.abspath(os.path.expanduser(chosen))
-        _check_directory(path)
         if os.path.basename(path) != HOME_NAME:
             path = os.path.join(path, HOME_NAME)
     else:
         path = _nearest(HOME_NAME) or os.path.join(os.getcwd(), HOME_NAME)
-    _check_directory(path)
+    check_usable(path)
     return path
-
-
-def _check_directory(path: str) -> None:
-    """Raise `StorageError` when something else than a directory is where the store should be."""
-    if os.path.exists(path) and not os.path.isdir(path):
-        raise StorageError(f"the store can't be in {path}: it is not a directory")
 
 
 def _nearest(name: str) -> str | None:

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 from flowkit import wiring
+from flowkit.access import open_private
 from flowkit.authoring.current import extended
 from flowkit.authoring.decorators import FlowFacts
 from flowkit.authoring.flowdef import FlowDef
@@ -219,7 +220,7 @@ def opened_executor(launch: Launch) -> Iterator[Executor]:
 
 def store_of(launch: Launch) -> ArtifactStore:
     """Open the content store of a run."""
-    return wiring.open_store(launch.settings, wiring.main_module(launch.flow))
+    return wiring.open_probed_store(launch.settings, wiring.main_module(launch.flow))
 
 
 def refuse_taken_versions(launch: Launch, values: Mapping[str, Any]) -> None:
@@ -322,7 +323,7 @@ def _announce(lease: RunLease, request: RunRequest, settings: Settings) -> None:
 def write_text(path: str, text: str) -> None:
     """Write a file that the user asked for; StorageError when that fails."""
     try:
-        with open(path, "w", encoding="utf-8") as file:
+        with open(path, "w", encoding="utf-8", opener=open_private) as file:
             file.write(text)
     except OSError as error:
         raise StorageError(f"can't write {path}: {error.strerror}") from None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flowkit import plugins
+from flowkit.access import make_directories, share
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.flowspec import FlowSpec, definition, importing
 from flowkit.authoring.seeds import UNSEEDED
@@ -15,7 +16,7 @@ from flowkit.exceptions import DefinitionError, S3URLException, UsageError
 from flowkit.graph.build import build_graph
 from flowkit.graph.graph import Graph
 from flowkit.model.tasks import TaskResult, TaskSpec
-from flowkit.ports.blobs import BlobStore, SupportsPrepare
+from flowkit.ports.blobs import BlobStore, SupportsPrepare, SupportsProbe
 from flowkit.ports.executor import Executor
 from flowkit.ports.metadata import MetadataReader, MetadataWriter
 from flowkit.ports.sweeping import Collector, Inventory, RunRemover
@@ -32,6 +33,24 @@ EXECUTORS = ("local", "inline", "spawn")
 def log_path(settings: Settings, token: str) -> str:
     """Return the path of a run's log file; the token is the run's random name."""
     return os.path.join(settings.home, "logs", f"{token}.log")
+
+
+def share_home(settings: Settings, group: str) -> str:
+    """Share the store's directory with a group of users, and return the group's name.
+
+    Args:
+        settings: Where it is.
+        group: The group's name; that of the directory's group when empty.
+
+    Raises:
+        UsageError: There is no such group, or the metadata are in a file elsewhere.
+        StorageError: The directory can't be shared.
+    """
+    path = os.path.abspath(_sqlite_path(settings))
+    if metadata_scheme(settings) == "sqlite" and os.path.dirname(path) != settings.home:
+        raise UsageError(f"only {settings.home} can be shared, and the metadata are in {path}")
+    make_directories(settings.home)
+    return share(settings.home, group)
 
 
 def open_blobs(settings: Settings) -> BlobStore:
@@ -73,12 +92,13 @@ def _open_s3(settings: Settings) -> BlobStore:
         raise UsageError(f"datastore: {error}") from None
     connection = Connection(Endpoint(settings.s3_endpoint_url))
     requests = Requests(connection, settings.s3_retry_seconds)
-    encryption = settings.s3_server_side_encryption
-    store = S3BlobStore(Bucket(requests, bucket), prefix.rstrip("/"), encryption)
     # What a cache has is not uploaded again: so each store needs one of its own.
     identity = f"{settings.s3_endpoint_url} {bucket} {prefix.rstrip('/')}"
     directory = settings.client_cache_path or os.path.join(settings.home, "cache")
     path = os.path.join(os.path.expanduser(directory), digest_of(identity.encode())[:16])
+    store = S3BlobStore(
+        Bucket(requests, bucket), prefix.rstrip("/"), settings.s3_encryption, f"{path}/service"
+    )
     return ReadThroughStore(store, BlobCache(path, int(settings.client_cache_max_size * 1e6)))
 
 
@@ -90,6 +110,18 @@ def open_store(settings: Settings, main_module: str | None = None) -> ArtifactSt
         main_module: The name under which ``__main__`` can be imported by others.
     """
     return store_on(open_blobs(settings), main_module)
+
+
+def open_probed_store(settings: Settings, main_module: str | None = None) -> ArtifactStore:
+    """Open the content store for a driver: what its service can do is found out first.
+
+    Raises:
+        StorageError: The store can't be used.
+    """
+    blobs = open_blobs(settings)
+    if isinstance(blobs, SupportsProbe):
+        blobs.probe()
+    return store_on(blobs, main_module)
 
 
 def store_on(blobs: BlobStore, main_module: str | None = None) -> ArtifactStore:

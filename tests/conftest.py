@@ -7,7 +7,12 @@ import pytest
 
 from flowkit.client.session import _sessions
 
-pytest_plugins = ("tests.servers.postgres", "tests.servers.s3", "tests.servers.faultproxy")
+pytest_plugins = (
+    "tests.servers.postgres",
+    "tests.servers.s3",
+    "tests.servers.faultproxy",
+    "tests.servers.storages",
+)
 
 
 @pytest.hookimpl(tryfirst=True)

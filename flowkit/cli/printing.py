@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from flowkit.access import open_private
 from flowkit.client import Run, Step, Task
 from flowkit.exceptions import InvalidPathspecError, NotFoundError, StorageError
 from flowkit.model.pathspec import Pathspec, parse_pathspec
@@ -133,7 +134,7 @@ def _shown(value: Any) -> str:
 
 def _write(path: str, content: object) -> None:
     try:
-        with open(path, "wb") as file:
+        with open(path, "wb", opener=open_private) as file:
             pickle.dump(content, file)
     except OSError as error:
         raise StorageError(f"can't write {path}: {error.strerror}") from None

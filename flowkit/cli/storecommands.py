@@ -20,16 +20,32 @@ def store() -> None:
 
 
 @store.command()
-def init() -> None:
-    """Create the store; one that is there already stays as it is."""
+@click.option(
+    "--shared-group",
+    is_flag=False,
+    flag_value="",
+    metavar="[GROUP]",
+    help="Share the store's directory with a group of users of this machine: with GROUP, or with "
+    "the group that the directory has. A store that is there already is shared as well; no run "
+    "may be going on meanwhile.",
+)
+def init(shared_group: str | None) -> None:
+    """Create the store; one that is there already stays as it is, but for being shared."""
     from flowkit import wiring
     from flowkit.config import load_settings
+    from flowkit.ports.blobs import SupportsProbe
 
     settings = load_settings()
-    wiring.open_blobs(settings)
+    blobs = wiring.open_blobs(settings)
+    found = blobs.probe() if isinstance(blobs, SupportsProbe) else ""
     wiring.open_writer(settings).close()
     click.echo(f"metadata: {settings.metadata_location}")
     click.echo(f"blobs: {_blobs_location(settings.datastore, settings.home)}")
+    if found:
+        click.echo(f"service: {found}")
+    if shared_group is not None:
+        group = wiring.share_home(settings, shared_group)
+        click.echo(f"shared: {settings.home} with group {group}")
 
 
 @store.command()

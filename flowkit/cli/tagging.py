@@ -9,7 +9,7 @@ from flowkit.cli.context import FlowFile
 from flowkit.exceptions import CommandException, NotFoundError
 
 if TYPE_CHECKING:
-    from flowkit.client import Run
+    from flowkit.client import Flow, Run
 
 
 @click.group()
@@ -79,7 +79,7 @@ def replace(file: FlowFile, /, old_and_new: tuple[str, ...], **options: Any) -> 
 @click.option("--flat", is_flag=True, help="One tag per line, nothing else.")
 @click.pass_obj
 def list_tags(file: FlowFile, /, run_id: str | None, **options: bool) -> None:
-    """List tags: those of a run, the latest one by default, or of many runs."""
+    """List tags: those of a run, your latest one by default, or of many runs."""
     runs = _runs(file, run_id, options)
     by_run = {run.id: _shown(run, hide_system=options["hide_system_tags"]) for run in runs}
     by_tag: dict[str, list[str]] = {}
@@ -109,10 +109,16 @@ def _runs(file: FlowFile, run_id: str | None, options: dict[str, bool]) -> "list
         return list(flow.runs())
     if run_id is not None:
         return [Run(f"{file.flow.name}/{run_id}", _namespace_check=False)]
-    latest = flow.latest_run
+    latest = _latest(file, flow)
     if latest is None:
         raise NotFoundError(f"flow '{file.flow.name}' has no run in this namespace")
     return [latest]
+
+
+def _latest(file: FlowFile, flow: "Flow") -> "Run | None":
+    """Return the latest run in the user's namespace: on a shared store others have runs, too."""
+    own = file.settings.namespace
+    return next(flow.runs(own), None) if own else flow.latest_run
 
 
 def _run(file: FlowFile, run_id: str | None, namespace: str | None) -> "Run":
@@ -121,7 +127,7 @@ def _run(file: FlowFile, run_id: str | None, namespace: str | None) -> "Run":
 
     flow = file.flow.name
     if run_id is None:
-        latest = Flow(flow, _namespace_check=False).latest_run
+        latest = _latest(file, Flow(flow, _namespace_check=False))
         hint = f" The latest run is {latest.id}." if latest is not None else ""
         raise CommandException(f"Please specify a run-id using --run-id.{hint}")
     run = Run(f"{flow}/{run_id}", _namespace_check=False)

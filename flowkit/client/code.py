@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from flowkit.access import make_directories, open_private
 from flowkit.client.session import Session
 from flowkit.model.records import RunRecord
 
@@ -66,8 +67,8 @@ class RunCode:
             target = os.path.abspath(os.path.join(directory.name, name))
             if not target.startswith(os.path.abspath(directory.name) + os.sep):
                 continue  # a name that leads elsewhere is none that flowkit wrote
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            with open(target, "w", encoding="utf-8") as file:
+            make_directories(os.path.dirname(target))
+            with open(target, "w", encoding="utf-8", opener=open_private) as file:
                 file.write(text)
         return directory
 

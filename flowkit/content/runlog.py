@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
+from flowkit.access import make_directories, open_file
 from flowkit.exceptions import IntegrityError, StorageError
 
 MAGIC = b"flowlog\x01"
@@ -74,8 +75,8 @@ class _Header(NamedTuple):
 class RunLogWriter:
     """Appends records to a run's log file.
 
-    Creates the file (mode 0600) and its directory (mode 0700). In a file that is there already,
-    an end that was torn by the death of its writer is cut off first. There is one writer at a time.
+    Creates the file and its directory. In a file that is there already, an end that was torn by
+    the death of its writer is cut off first. There is one writer at a time.
 
     Args:
         path: The log file.
@@ -89,10 +90,9 @@ class RunLogWriter:
         self._path = Path(path)
         self._waiting: list[bytes] = []
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directories(str(self._path.parent))
             end = _whole_end(self._path)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            self._file = os.open(self._path, flags, 0o600)
+            self._file = open_file(str(self._path), os.O_WRONLY | os.O_APPEND)
             os.ftruncate(self._file, end)
         except OSError as error:
             raise StorageError(f"cannot open the run log {self._path}: {error}") from error

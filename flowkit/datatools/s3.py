@@ -69,7 +69,7 @@ class S3:
     ) -> None:
         settings = load_settings()
         self._root = root_of(settings, run=run, s3root=s3root, bucket=bucket, prefix=prefix)
-        self._encryption = encryption or settings.s3_server_side_encryption
+        self._encryption = _encryption(encryption) or settings.s3_encryption
         self._tmproot = tmproot or settings.tempdir
         self._directory = ""
         self._files = 0
@@ -303,10 +303,7 @@ class S3:
         bucket, key = self._bucket(url_of(self._root, wanted.key))
         if not overwrite and bucket.exists(key):
             return False
-        options: dict[str, Any] = {}
-        encryption = wanted.encryption or self._encryption
-        if encryption:
-            options["ServerSideEncryption"] = encryption
+        options: dict[str, Any] = dict(_encryption(wanted.encryption) or self._encryption)
         if wanted.content_type:
             options["ContentType"] = wanted.content_type
         if wanted.metadata:
@@ -348,6 +345,10 @@ def _span(wanted: S3GetObject) -> str | None:
     if wanted.length is None:
         return f"bytes={start}-" if start else None
     return f"bytes={start}-{start + wanted.length - 1}"
+
+
+def _encryption(kind: str | None) -> Mapping[str, str]:
+    return {"ServerSideEncryption": kind} if kind else {}
 
 
 def _info(facts: Facts) -> ObjectInfo:

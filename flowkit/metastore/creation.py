@@ -8,6 +8,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+from flowkit import access
 from flowkit.exceptions import MetadataError
 from flowkit.metastore.connection import SqliteConnection, SqliteSession, is_busy
 from flowkit.metastore.migrations import (
@@ -21,16 +22,16 @@ from flowkit.metastore.migrations import (
 
 
 def create_file(path: Path) -> None:
-    """Create the database file for its owner only: SQLite's other files get the same mode.
+    """Create the database file for whom its directory is: SQLite's other files get its mode.
 
     An existing file is not touched: closing it would drop the locks of other connections of
     this process, and with them commits that were acknowledged.
     """
     try:
         if not path.parent.is_dir():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _sync_directory(path.parent.parent)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            for made in access.make_directories(str(path.parent)):
+                _sync_directory(Path(made).parent)
+        os.close(access.create_file(str(path)))
         _sync_directory(path.parent)
     except FileExistsError:
         return

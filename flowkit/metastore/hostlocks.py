@@ -2,7 +2,6 @@
 
 import os
 
-from flowkit.exceptions import MetadataError
 from flowkit.metastore.lease import HEARTBEAT_LIMIT, Holder, LockDirectory, RunLock, this_process
 
 
@@ -17,10 +16,6 @@ class HostLocks(LockDirectory):
 
     def take(self, token: str) -> RunLock | None:
         """Take the lock of a run and sign it; None when another process holds it."""
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise MetadataError(f"can't create {self._path.parent}: {error.strerror}") from error
         lock = super().take(token)
         if lock is not None:
             lock.sign(_signature(this_process()))

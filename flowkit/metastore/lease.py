@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from flowkit.access import make_directories, open_file
 from flowkit.exceptions import MetadataError
 
 HEARTBEAT_LIMIT = 60_000_000
@@ -103,8 +104,8 @@ class LockDirectory:
         """
         path = self._path / token
         try:
-            self._path.mkdir(mode=0o700, exist_ok=True)
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            make_directories(str(self._path))
+            fd = open_file(str(path))
         except OSError as error:
             raise MetadataError(f"can't create the lock file {path}: {error.strerror}") from error
         if _lock(fd):

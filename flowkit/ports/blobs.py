@@ -65,6 +65,18 @@ class SupportsPrepare(Protocol):
 
 
 @runtime_checkable
+class SupportsProbe(Protocol):
+    """A store whose service has to be asked what it can do."""
+
+    def probe(self) -> str:
+        """Ask, once per store, and return what is known in some words.
+
+        Raises:
+            StorageError: The store can't be used.
+        """
+
+
+@runtime_checkable
 class SupportsAges(Protocol):
     """A store that knows when its blobs were written."""
 

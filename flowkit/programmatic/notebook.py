@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from weakref import finalize
 
+from flowkit.access import open_private
 from flowkit.authoring.flowspec import FlowSpec
 from flowkit.client.objects import Run
 from flowkit.exceptions import UsageError
@@ -54,7 +55,8 @@ class NBRunner(Runner):
         directory = private_directory(None if base_dir is None else os.fspath(base_dir))
         self._forget = finalize(self, shutil.rmtree, directory, ignore_errors=True)
         file = directory / f"{flow.__name__}.py"
-        file.write_text(source, encoding="utf-8")
+        with open(file, "w", encoding="utf-8", opener=open_private) as target:
+            target.write(source)
         super().__init__(
             file, show_output, profile, env, file_read_timeout=file_read_timeout, **top_level
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Condition, Event, Thread
 from typing import IO, TextIO
 
+from flowkit.access import open_private
 from flowkit.exceptions import NotFoundError
 
 STREAMS = ("stdout", "stderr")
@@ -122,7 +123,7 @@ class FlowProcess:
         """Copy a stream of the process until its end; runs in a thread."""
         decode = getincrementaldecoder("utf-8")("replace").decode
         try:
-            with source, open(self.log_files[stream], "wb", 0) as file:
+            with source, open(self.log_files[stream], "wb", 0, opener=open_private) as file:
                 while chunk := os.read(source.fileno(), _CHUNK):
                     file.write(chunk)
                     with self._changed:

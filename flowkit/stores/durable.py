@@ -5,6 +5,7 @@ import errno
 import os
 from collections.abc import Iterator
 
+from flowkit.access import access_in, create_file, make_directory
 from flowkit.exceptions import StorageError
 
 _NO_DIRECTORY_SYNC = (errno.EINVAL, errno.ENOTSUP)  # some file systems can't; EIO is never excused
@@ -49,13 +50,6 @@ def _storage_error(doing: str, path: str, error: OSError) -> StorageError:
     return report
 
 
-def make_directory(path: str) -> None:
-    """Make a directory that only the owner can use, whatever the umask; it may exist already."""
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(path, 0o700)
-        os.chmod(path, 0o700)
-
-
 def make_durable_directories(path: str) -> None:
     """Make a directory and its missing parents, durable when it returns."""
     missing = []
@@ -95,16 +89,16 @@ class TemporaryFile:
 
     def __init__(self, directory: str) -> None:
         self.path = f"{directory}/{os.getpid()}-{os.urandom(8).hex()}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        self.descriptor = os.open(self.path, flags, 0o600)
+        self._directory = directory
+        self.descriptor = create_file(self.path, os.O_WRONLY | os.O_NOFOLLOW)
 
     def sync(self) -> None:
-        """Make content and mode (read-only for the owner) durable and close the file.
+        """Make content and mode (read-only from now on) durable and close the file.
 
         After a failure the content is undefined and the file can only be discarded: the kernel
         reports a lost write once.
         """
-        os.fchmod(self.descriptor, 0o400)
+        os.fchmod(self.descriptor, access_in(self._directory).final)
         os.fsync(self.descriptor)
         self.close()
 

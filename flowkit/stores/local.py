@@ -19,13 +19,13 @@ import stat as modes
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from flowkit.access import make_directory
 from flowkit.content import codec
 from flowkit.content.hashing import digest_of, is_digest
 from flowkit.exceptions import BlobCorrupted, BlobMissing, StorageError
 from flowkit.ports.blobs import Buffer
 from flowkit.stores.durable import (
     TemporaryFile,
-    make_directory,
     make_durable_directories,
     storage_errors,
     sync_directory,
@@ -46,8 +46,9 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 class LocalBlobStore:
     """A `BlobStore` in a directory; it is made on the first write, reading creates nothing.
 
-    Files are 0400 and directories 0700 whatever the umask. An existing blob is not written
-    again. Views from `get` are writable and private: they never reach the store.
+    Files are 0400 and directories 0700 whatever the umask; 0440 and 2770 in a shared directory. An
+    existing blob is not written again. Views from `get` are writable and private: they never reach
+    the store.
 
     Args:
         root: The directory.

@@ -4,7 +4,8 @@ import contextlib
 import os
 import time
 
-from flowkit.stores.durable import TemporaryFile, make_directory, write_all
+from flowkit.access import make_directory
+from flowkit.stores.durable import TemporaryFile, write_all
 
 _TICK = 20_000_000  # nanoseconds; two changes within a tick of the kernel's clock look the same
 

@@ -2,10 +2,12 @@
 
 ::
 
+    <prefix>/format                       what this is, and what the service can do
     <prefix>/objects/<2 hex>/<64 hex>     one blob each
     <prefix>/quarantine/<64 hex>.<8 hex>  damaged blobs
 
-No request is conditional: equal bytes have equal keys, so that an overwrite changes nothing.
+Equal bytes have equal keys, so that an overwrite changes nothing. Where the service can, small
+blobs are put on the condition that they are not there: then no object gets a second version.
 """
 
 import contextlib
@@ -20,10 +22,12 @@ from flowkit.exceptions import (
     S3BucketNotFound,
     S3Exception,
     S3NotFound,
+    S3ObjectChanged,
 )
 from flowkit.ports.blobs import Buffer
 from flowkit.s3client.bucket import Bucket, Facts
 from flowkit.s3client.requests import in_parallel
+from flowkit.stores.s3service import ABSENT, S3Service
 
 _ASK_FROM = 8 * 1024 * 1024  # bytes; from here on one look is cheaper than sending them again
 _NOW = 2**62  # of an object whose age nobody knows: never old enough to be deleted
@@ -35,14 +39,22 @@ class S3BlobStore:
     Args:
         bucket: The bucket.
         prefix: What all keys start with, without slashes at its ends; "" is the whole bucket.
-        encryption: Server-side encryption of what is written, such as "AES256" or "aws:kms"; ""
-            leaves it to the bucket.
+        options: Further arguments of boto3 for what is written, such as ServerSideEncryption.
+        copy: File of this machine that keeps what is known about the service; "" is none, and
+            no condition is ever used.
     """
 
-    def __init__(self, bucket: Bucket, prefix: str = "", encryption: str = "") -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        prefix: str = "",
+        options: Mapping[str, str] | None = None,
+        copy: str = "",
+    ) -> None:
         self._bucket = bucket
         self._root = f"{prefix}/" if prefix else ""
-        self._options = {"ServerSideEncryption": encryption} if encryption else {}
+        self._options = dict(options or {})
+        self._service = S3Service(bucket, self._root, copy, self._options)
 
     def put(self, data: Buffer) -> str:
         """Store the bytes and return their digest; one request, two for a large blob."""
@@ -106,6 +118,10 @@ class S3BlobStore:
         """Make what requests need, short of a connection, for processes to inherit."""
         self._bucket.prepare()
 
+    def probe(self) -> str:
+        """Find out what the service can do, unless that is known, and say it."""
+        return f"conditional writes are {self._service.probe()}"
+
     def _key(self, digest: str) -> str:
         return f"{self._root}objects/{digest[:2]}/{digest}"
 
@@ -116,8 +132,16 @@ class S3BlobStore:
         key = self._key(digest)
         if stored >= _ASK_FROM and self._has(key, codec.HEADER_SIZE + stored):
             return
-        header = codec.Header(chosen, len(view), stored).to_bytes()
-        self._bucket.put(key, [header, *body], **self._options)
+        pieces = [codec.Header(chosen, len(view), stored).to_bytes(), *body]
+        if stored < _ASK_FROM and self._service.is_conditional():
+            try:
+                self._bucket.put(key, pieces, **ABSENT, **self._options)
+            except S3ObjectChanged:  # it is there; if it is not whole, it is replaced
+                if self._has(key, codec.HEADER_SIZE + stored):
+                    return
+            else:
+                return
+        self._bucket.put(key, pieces, **self._options)
 
     def _has(self, key: str, size: int) -> bool:
         try:

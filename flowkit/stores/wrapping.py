@@ -4,10 +4,18 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from flowkit.access import open_file
 from flowkit.content.codec import flat
 from flowkit.content.hashing import digest_of, is_digest
 from flowkit.exceptions import BlobMissing, IntegrityError, StorageError
-from flowkit.ports.blobs import BlobStore, Buffer, SupportsAges, SupportsMany, SupportsPrepare
+from flowkit.ports.blobs import (
+    BlobStore,
+    Buffer,
+    SupportsAges,
+    SupportsMany,
+    SupportsPrepare,
+    SupportsProbe,
+)
 from flowkit.stores.durable import make_durable_directories
 from flowkit.stores.local import LocalBlobStore
 
@@ -72,7 +80,7 @@ class BlobCache:
         # In this order: whoever is killed in between has it done again.
         self._blobs.delete([digest for digest, _ in self._blobs.list()])
         make_durable_directories(self._root)
-        with open(path, "w", encoding="ascii") as file:
+        with open(open_file(path, os.O_WRONLY | os.O_TRUNC), "w", encoding="ascii") as file:
             file.write(str(collections))
 
     def _trim(self) -> None:
@@ -166,6 +174,10 @@ class ReadThroughStore:
         """Make what the distant store's requests need, for processes to inherit."""
         if isinstance(self._store, SupportsPrepare):
             self._store.prepare()
+
+    def probe(self) -> str:
+        """Ask the distant store's service what it can do, once per store, and return it."""
+        return self._store.probe() if isinstance(self._store, SupportsProbe) else ""
 
 
 def _put_all(store: BlobStore, datas: Sequence[Buffer]) -> None:

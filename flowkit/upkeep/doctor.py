@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 
+from flowkit.access import is_shared
 from flowkit.exceptions import FlowkitError
 from flowkit.model.findings import Finding
 from flowkit.upkeep.health import failure
@@ -53,16 +54,30 @@ def check_paths(home: str) -> Iterator[Finding]:
 
 def _modes(home: str) -> Finding:
     """Look at the directory, at what lies in it, and at the shards of the objects."""
-    loose = [path for path in _nearby(home) if _is_loose(path)]
-    if not loose:
-        return Finding("modes", "only its owner can read it")
-    more = f" and {len(loose) - 1} more" if len(loose) > 1 else ""
-    return Finding(
-        "modes",
-        f"others than its owner may use {loose[0]}{more}, and whoever can write there can run "
-        f"code as those who read artifacts: chmod -R go= {home}",
-        "warning",
-    )
+    shared = is_shared(home)
+    loose = [path for path in (home, *_nearby(home)) if _is_loose(path, 0o007 if shared else 0o077)]
+    closed = [path for path in _nearby(home) if shared and _is_closed(path)]
+    if loose:
+        others = "others than its group" if shared else "others than its owner"
+        return Finding(
+            "modes",
+            f"{others} may use {_first(loose)}, and whoever can write there can run code as those "
+            f"who read artifacts: chmod -R {'o=' if shared else 'go='} {home}",
+            "warning",
+        )
+    if closed:
+        return Finding(
+            "modes",
+            f"the store is shared, but its group can't use {_first(closed)}: their owner can run "
+            "'flowkit store init --shared-group'",
+            "warning",
+        )
+    whose = "its owner and its group" if shared else "its owner"
+    return Finding("modes", f"only {whose} can read it")
+
+
+def _first(paths: Sequence[str]) -> str:
+    return f"{paths[0]} and {len(paths) - 1} more" if len(paths) > 1 else paths[0]
 
 
 def _nearby(home: str) -> Iterator[str]:
@@ -75,12 +90,20 @@ def _nearby(home: str) -> Iterator[str]:
             yield from sorted(entry.path for entry in os.scandir(path))
 
 
-def _is_loose(path: str) -> bool:
+def _is_loose(path: str, forbidden: int) -> bool:
     try:
         mode = os.lstat(path).st_mode
     except OSError:
         return False
-    return not stat.S_ISLNK(mode) and bool(stat.S_IMODE(mode) & 0o077)
+    return not stat.S_ISLNK(mode) and bool(mode & forbidden)
+
+
+def _is_closed(path: str) -> bool:
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return False
+    return not mode & stat.S_IRGRP
 
 
 def check_packages(names: Sequence[str] = OPTIONAL) -> Finding:

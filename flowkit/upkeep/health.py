@@ -5,12 +5,18 @@ from collections.abc import Iterator
 
 from flowkit.exceptions import FlowkitError
 from flowkit.model.findings import Finding
-from flowkit.ports.blobs import BlobStore
+from flowkit.ports.blobs import BlobStore, SupportsProbe
 from flowkit.ports.upkeep import MetadataUpkeep
 
 
 def check_blobs(store: BlobStore) -> Iterator[Finding]:
     """Write a small blob, read it back, delete it, and yield what that showed."""
+    if isinstance(store, SupportsProbe):
+        try:
+            yield Finding("service", store.probe())
+        except FlowkitError as error:
+            yield failure("service", error)
+            return
     data = b"flowkit store check " + os.urandom(16).hex().encode()
     try:
         digest = store.put(data)

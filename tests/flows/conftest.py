@@ -15,15 +15,38 @@ from typing import Any
 import pytest
 
 from flowkit import DataArtifact, Flow, Run, Step, Task, metadata, namespace
+from tests.servers.storages import Storage, choose, on_each_pair
 
 HEADER = (
     "from flowkit import FlowSpec, JSONType, Parameter, catch, current, environment, retry, step\n"
 )
+HERE = Path(__file__).parent
+ON_EACH_PAIR = {
+    "test_caching.py",
+    "test_configs_flow.py",
+    "test_decorators_flow.py",
+    "test_flow_decorators_run.py",
+    "test_interruptions.py",
+    "test_outcomes.py",
+    "test_semantics.py",
+}
+"""Files whose flows are run wherever a team may keep its runs."""
 _KINDS = (Flow, Run, Step, Task, DataArtifact)
 _FLOW = re.compile(r"^class (\w+)\(.*FlowSpec\):", re.MULTILINE)
 _TASK_LINE = re.compile(r"^\S+ \S+ \[[\w-]+/\w+/\d+(?: \(pid \d+\))?\] (.*)$", re.MULTILINE)
 TIMEOUT = 60
 ENTRY = "from flowkit.cli.main import entry; entry()"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    names = metafunc.fixturenames
+    if metafunc.definition.path.name in ON_EACH_PAIR and "program" in names:
+        on_each_pair(metafunc)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    choose(config, items, [item for item in items if item.path.parent == HERE])
 
 
 @dataclass(frozen=True)
@@ -49,9 +72,19 @@ class Program:
         source: The flow's source, without imports; a guard that starts its last flow is added
             when it has none.
         file: Name of the file.
+
+    Attributes:
+        python: The interpreter.
+        process: Further arguments of ``subprocess.run``, such as the user.
+        variables: Further variables of the environment.
+        storage: Where its metadata and blobs are.
     """
 
     def __init__(self, directory: Path, source: str, file: str = "flow.py") -> None:
+        self.python = sys.executable
+        self.process: dict[str, Any] = {}
+        self.variables: dict[str, str] = {}
+        self.storage = Storage()
         self.directory = directory
         self.path = directory / file
         text = HEADER + dedent(source)
@@ -70,11 +103,11 @@ class Program:
         """Return the variables of a command: none of flowkit's but those of the test."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("FLOWKIT_")}
         own = {"FLOWKIT_HOME": str(self.directory), "FLOWKIT_USER": "tester"}
-        return {**inherited, **own, **variables}
+        return {**inherited, **own, **self.storage.variables, **self.variables, **variables}
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line of the flow file."""
-        return [sys.executable, str(self.path), *arguments]
+        return [self.python, str(self.path), *arguments]
 
     def __call__(self, *arguments: str, cwd: Path | None = None, **variables: Any) -> Outcome:
         """Run a command to its end."""
@@ -82,7 +115,7 @@ class Program:
 
     def store(self, *arguments: str, **variables: Any) -> Outcome:
         """Run the ``flowkit`` command on the same store."""
-        return self.execute([sys.executable, "-c", ENTRY, *arguments], **variables)
+        return self.execute([self.python, "-c", ENTRY, *arguments], **variables)
 
     def execute(self, command: list[str], cwd: Path | None = None, **variables: Any) -> Outcome:
         """Run any command with the same environment."""
@@ -94,6 +127,7 @@ class Program:
             text=True,
             check=False,
             timeout=TIMEOUT,
+            **self.process,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 
@@ -107,6 +141,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            **self.process,
         )
         watchdog = Timer(TIMEOUT, process.kill)
         watchdog.start()
@@ -125,15 +160,23 @@ class Program:
 
     def read(self, pathspec: str):
         """Return the client's object in this program's store."""
-        metadata(str(self.directory))
+        metadata(self.storage.location(str(self.directory)))
         namespace(None)
         return _KINDS[pathspec.count("/")](pathspec)
 
 
 @pytest.fixture
-def program(tmp_path):
+def program(tmp_path, storage, monkeypatch):
     """A function that makes a program of a flow's source."""
-    return lambda source, file="flow.py": Program(tmp_path, source, file)
+    if storage.variables:
+        monkeypatch.setenv("FLOWKIT_HOME", str(tmp_path))
+
+    def make(source, file="flow.py"):
+        made = Program(tmp_path, source, file)
+        made.storage = storage
+        return made
+
+    return make
 
 
 @pytest.fixture(scope="module")

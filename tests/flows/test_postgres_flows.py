@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -55,6 +56,52 @@ def careful_url(postgres_server, postgres_url):
         yield postgres_url.replace("flowkit@", f"{CAREFUL}:open%3Asesame@")
         admin.execute(f"DROP OWNED BY {CAREFUL}")
         admin.execute(f"DROP ROLE {CAREFUL}")
+
+
+GRANTS = """
+CREATE ROLE flow_writers;
+CREATE ROLE flow_readers;
+ALTER DEFAULT PRIVILEGES FOR ROLE flowkit
+    GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO flow_writers;
+ALTER DEFAULT PRIVILEGES FOR ROLE flowkit GRANT SELECT ON TABLES TO flow_readers;
+"""
+"""What docs/howto/team.md tells owners of a database."""
+
+
+@pytest.fixture
+def people(postgres_url):
+    """URLs of an empty schema for two people: one may write, the other one only read."""
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        ((schema,),) = admin.execute("SELECT current_schema()").fetchall()
+        admin.execute(GRANTS)
+        admin.execute(f"GRANT USAGE ON SCHEMA {schema} TO PUBLIC")
+        admin.execute("CREATE ROLE ada LOGIN IN ROLE flow_writers")
+        admin.execute("CREATE ROLE ben LOGIN IN ROLE flow_readers")
+        yield [postgres_url.replace("flowkit@", f"{name}@") for name in ("ada", "ben")]
+        admin.execute("DROP OWNED BY flow_writers, flow_readers, ada, ben CASCADE")
+        admin.execute("DROP ROLE flow_writers, flow_readers, ada, ben")
+
+
+def test_the_privileges_that_the_docs_name_are_enough(program, postgres_url, people):
+    flow = program(FLOW)
+    writer, reader = people
+    made = flow.store("store", "init", FLOWKIT_METADATA=postgres_url)
+    ran = flow("run", FLOWKIT_METADATA=writer)
+    checked = flow.store("store", "check", FLOWKIT_METADATA=writer)
+    swept = flow.store("gc", "--force", FLOWKIT_METADATA=writer)
+    listed = flow.store("runs", "--json", FLOWKIT_METADATA=reader)
+    dumped = flow("dump", "1/join", FLOWKIT_METADATA=reader)
+    refused = flow("run", FLOWKIT_METADATA=reader)
+
+    assert (made.code, ran.code, checked.code, swept.code) == (0, 0, 0, 0), ran.err + swept.err
+    assert json.loads(listed.out)[0]["status"] == "succeeded"
+    assert dumped.code == 0, dumped.err
+    assert refused.code == 7
+    assert "permission denied" in refused.err
+    assert "Traceback" not in refused.err
+    assert GRANTS.strip().split(";\n")[2] in (
+        Path(__file__).parents[2] / "docs" / "howto" / "team.md"
+    ).read_text(encoding="utf-8")
 
 
 def everything_in(directory):

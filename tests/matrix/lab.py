@@ -14,6 +14,7 @@ from pathlib import Path
 from flowkit import Flow, Run, Task, metadata, namespace
 from tests.matrix.model import Key, Model, model_of
 from tests.matrix.shapes import Shape
+from tests.servers.storages import Storage
 
 LONGEST = 120
 """Seconds after which a command is taken to hang."""
@@ -39,11 +40,13 @@ class Lab:
         directory: Where the file and the store are.
         shape: The flow's graph.
         executor: Where its tasks run.
+        storage: Where metadata and blobs are.
     """
 
     directory: Path
     shape: Shape
     executor: str = "local"
+    storage: Storage = field(default_factory=Storage)
     model: Model = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,7 +64,8 @@ class Lab:
     @property
     def environment(self) -> Mapping[str, str]:
         kept = {name: value for name, value in os.environ.items() if "FLOWKIT" not in name}
-        return {**kept, "FLOWKIT_HOME": str(self.directory), "FLOWKIT_USER": "tester"}
+        own = {"FLOWKIT_HOME": str(self.directory), "FLOWKIT_USER": "tester"}
+        return {**kept, **own, **self.storage.variables}
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, str(self.file), "--executor", self.executor, *arguments]
@@ -90,7 +94,7 @@ class Lab:
 
     def flow(self) -> Flow:
         """Return the flow as the client sees it."""
-        metadata(str(self.directory))
+        metadata(self.storage.location(str(self.directory)))
         namespace("user:tester")
         return Flow(self.shape.flow)
 
@@ -112,7 +116,9 @@ class Lab:
     def lose_result(self, task: Task) -> None:
         """Delete the list of a task's artifacts from the store."""
         digest = task._task().last.manifest
-        (blob,) = self.directory.rglob(f"objects/*/{digest}")
+        assert digest is not None
+        self.storage.lose(digest)
+        (blob,) = self.directory.rglob(f"objects/*/{digest}")  # the only one, or a cache's
         blob.unlink()
 
     def executed(self, run: Run) -> Counter[Key]:

@@ -145,7 +145,7 @@ def test_task_whose_result_is_lost_is_run_again_with_all_behind_it(
 def test_steps_behind_a_changed_transition_are_run_again(make_lab: MakeLab) -> None:
     before, after = BY_NAME["linear"], replace(BY_NAME["linear"], nodes=LONGER)
     first = write_flow(make_lab(before)).run()
-    lab = Lab(first.lab.directory, after)
+    lab = replace(first.lab, shape=after)
 
     resumed = write_flow(lab).resume()
 

@@ -1,7 +1,7 @@
 """What may happen to a step that has decorators for it, and what must come of that."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flowkit import Task
 from flowkit.enums import Status
@@ -43,6 +43,7 @@ class Trouble:
         applies: Whether it may happen to a step.
         executors: Where it can be had.
         module: Lines at the top of the file.
+        unsure: Executors with which a task may come to its trouble before its step begins.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Trouble:
     applies: Callable[[Shape, Node], bool] = anywhere
     executors: tuple[str, ...] = ALL
     module: str = "import threading\n"
+    unsure: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -237,12 +239,15 @@ TROUBLES = (
     catch("exit", caught("exit"), check_caught_death),
     catch("unpicklable", caught("unpicklable"), check_caught_death),
     catch("nothing", "", check_no_failure),
-    catch(
-        "timeout",
-        'self.before = "lost"\nthreading.Event().wait()',
-        check_caught_timeout,
-        "@timeout(seconds=0.7)",
-        where=PROCESSES,
+    replace(
+        catch(
+            "timeout",
+            'self.before = "lost"\nthreading.Event().wait()',
+            check_caught_timeout,
+            "@timeout(seconds=0.7)",
+            where=PROCESSES,
+        ),
+        unsure=("spawn",),  # where the start of an interpreter counts, too
     ),
     Trouble(
         "environment",

@@ -149,12 +149,14 @@ class FaultProxy:
         rules: The first one that fits a request is applied to it.
         seen: The requests, in the order of their arrival.
         spoil: So many bodies are changed on their way to the server.
+        answered: Bytes of the bodies of all answers so far.
     """
 
     port: int
     rules: list[Rule] = field(default_factory=list)
     seen: list[Request] = field(default_factory=list)
     spoil: int = 0
+    answered: int = 0
 
     def start(self) -> None:
         """Start to listen."""
@@ -213,6 +215,7 @@ class FaultProxy:
         answer = Answer(b"")
         if rule is None or rule.reaches_server:
             answer = await self._forward(self._spoilt(request))
+            self.answered += len(answer.body)
         await _send(writer, rule.fault(answer) if rule is not None else answer)
 
     def _spoilt(self, request: Request) -> Request:

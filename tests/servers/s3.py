@@ -205,9 +205,11 @@ class Place:
             connection = Connection(endpoint(url or self.server.url, **secrets))
         return Bucket(Requests(connection, patience), self.bucket)
 
-    def store(self, url: str = "", patience: float = 15, **secrets: str) -> S3BlobStore:
+    def store(
+        self, url: str = "", patience: float = 15, copy: str = "", **secrets: str
+    ) -> S3BlobStore:
         """Return a store without a cache; see `bucket_at`."""
-        return S3BlobStore(self.bucket_at(url, patience, **secrets), self.prefix)
+        return S3BlobStore(self.bucket_at(url, patience, **secrets), self.prefix, copy=copy)
 
     def client(self) -> Any:
         """Return a plain boto3 client of the server."""

@@ -27,6 +27,15 @@ class TestS3BlobStore(BlobStoreSuite):
         return S3BlobStore(self.place.bucket_at(), self.place.prefix)
 
 
+class TestConditionalS3BlobStore(TestS3BlobStore):
+    @pytest.fixture
+    def store(self, s3_place, tmp_path):
+        self.place = s3_place
+        store = s3_place.store(copy=str(tmp_path / "service"))
+        assert store.probe() == "conditional writes are honoured"
+        return store
+
+
 class TestCachedS3BlobStore(TestS3BlobStore):
     @pytest.fixture
     def store(self, s3_place, tmp_path):
