@@ -15,7 +15,7 @@ import flowkit
 from flowkit import exceptions
 from flowkit.cli import storecli
 from flowkit.cli.flowfile import flow_group
-from flowkit.wiring import load_class
+from flowkit.flowmodule import load_class
 
 ROOT = Path(__file__).parents[1]
 KINDS = ("added", "changed", "fixed", "removed", "security")

@@ -12,6 +12,7 @@ from flowkit.authoring.flowdef import FlowDef
 from flowkit.config import Settings
 from flowkit.enums import Status
 from flowkit.exceptions import ConflictError, LintError, NotFoundError, UsageError
+from flowkit.flowmodule import main_module
 from flowkit.graph.build import build_graph
 from flowkit.graph.graph import Graph
 from flowkit.graph.rules import check
@@ -185,7 +186,7 @@ def configs_to_resume(
     """
     with closing(wiring.open_reader(settings)) as metadata:
         origin = _origin(metadata, flow.name, origin_run_id, settings.user)
-    store = wiring.open_store(settings, wiring.main_module(flow))
+    store = wiring.open_store(settings, main_module(flow))
     taken = store.get_manifest(origin.root).artifacts
     configs = {name: store.load(taken[name]) for name in flow.configs if name in taken}
     return origin.run_id, configs

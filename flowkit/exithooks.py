@@ -6,12 +6,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from flowkit import wiring
 from flowkit.authoring.flowdecorators import exit_hook
 from flowkit.authoring.flowdef import FlowDef
 from flowkit.client import Run
 from flowkit.config import Settings, adopt
 from flowkit.enums import Status
+from flowkit.flowmodule import load_class, main_module
 from flowkit.model.events import Notice, RunEnded, RunEvent
 from flowkit.ports.listener import Listener
 
@@ -47,7 +47,7 @@ class ExitHooks:
     def _run(self, hook: Callable[..., Any], pathspec: str) -> None:
         import pickle  # noqa: PLC0415 - few flows have hooks
 
-        module = wiring.main_module(self._flow)
+        module = main_module(self._flow)
         order = (self._settings, self._flow.file, self._flow.name, module, hook.__name__, pathspec)
         ended = subprocess.run(  # noqa: S603 - our own interpreter and program
             [sys.executable, "-c", _CALL],
@@ -74,7 +74,7 @@ def call(settings: Settings, file: str, flow: str, module: str, hook: str, paths
         pathspec: The run.
     """
     adopt(settings)
-    loaded = wiring.load_class(file, flow, module)
+    loaded = load_class(file, flow, module)
     function = getattr(sys.modules[loaded.__module__], hook)
     parameters = inspect.signature(function).parameters.values()
     takes_run = any(p.name == "run" or p.kind is p.VAR_KEYWORD for p in parameters)

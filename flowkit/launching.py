@@ -24,6 +24,7 @@ from flowkit.content.runlog import RunLogWriter
 from flowkit.content.store import ArtifactStore
 from flowkit.enums import Status
 from flowkit.exceptions import Interrupted, MetadataError, StorageError
+from flowkit.flowmodule import main_module
 from flowkit.graph.graph import Graph
 from flowkit.model.events import Notice, RunEnded, RunStarted
 from flowkit.model.pathspec import check_tag
@@ -195,7 +196,7 @@ def _trace_cache(
         store,
         flow,
         policy=policy,
-        main_module=wiring.main_module(flow),
+        main_module=main_module(flow),
         labels=Labels(flow, launch.graph, store, reader.versions) if flow.named else None,
         explain=lambda spec, text: reporter.tell(Notice(text, spec)),
     )
@@ -220,7 +221,7 @@ def opened_executor(launch: Launch) -> Iterator[Executor]:
 
 def store_of(launch: Launch) -> ArtifactStore:
     """Open the content store of a run."""
-    return wiring.open_probed_store(launch.settings, wiring.main_module(launch.flow))
+    return wiring.open_probed_store(launch.settings, main_module(launch.flow))
 
 
 def refuse_taken_versions(launch: Launch, values: Mapping[str, Any]) -> None:

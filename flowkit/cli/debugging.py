@@ -53,6 +53,7 @@ def _opened(pathspec: str, file: str | None) -> "tuple[dict[str, Any], OpenTask]
     from flowkit.client.lookup import find_task
     from flowkit.client.session import current_session
     from flowkit.config import load_settings
+    from flowkit.flowmodule import load_class, module_name
     from flowkit.graph.build import build_graph
     from flowkit.model.pathspec import parse_pathspec
     from flowkit.runtime.recorded import recorded_spec
@@ -65,8 +66,8 @@ def _opened(pathspec: str, file: str | None) -> "tuple[dict[str, Any], OpenTask]
     if run is None or not task:
         raise NotFoundError(f"task '{pathspec}' does not exist")
     path = file or _file(run)
-    module = wiring.module_name(str(run.info.get("file") or path))  # as artifacts know it
-    cls = wiring.load_class(path, address.flow, module)
+    module = module_name(str(run.info.get("file") or path))  # as artifacts know it
+    cls = load_class(path, address.flow, module)
     flow = definition(cls, _configs(session, run, declaration(cls).configs))
     graph = build_graph(flow)
     if task.step not in graph:

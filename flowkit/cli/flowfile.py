@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from flowkit import __version__, api, wiring
+from flowkit import __version__, api
 from flowkit.authoring.configs import ConfigChoices
 from flowkit.authoring.flowspec import FlowSpec, declaration
 from flowkit.cli.context import FlowFile
@@ -16,6 +16,7 @@ from flowkit.cli.running import resume_command, run_command
 from flowkit.cli.spinning import spin
 from flowkit.cli.tagging import tag
 from flowkit.config import adopt, load_settings
+from flowkit.flowmodule import main_module
 
 SETTINGS = ("datastore", "metadata", "executor")
 
@@ -40,7 +41,7 @@ def flow_group(flow: type[FlowSpec]) -> click.Group:
     def group(context: click.Context, /, quiet: bool, verbose: bool, **flags: Any) -> None:
         settings = load_settings({name: flags[name] for name in SETTINGS})
         adopt(settings)
-        wiring.main_module(described)  # artifacts of classes of this file are loaded from here
+        main_module(described)  # artifacts of classes of this file are loaded from here
         context.obj = FlowFile(
             flow,
             settings,

@@ -91,8 +91,9 @@ def _listener() -> Any:
 
 def _show(file: FlowFile, artifacts: Mapping[str, Any]) -> None:
     from flowkit import wiring
+    from flowkit.flowmodule import main_module
 
-    store = wiring.open_store(file.settings, wiring.main_module(file.flow))
+    store = wiring.open_store(file.settings, main_module(file.flow))
     for name, ref in artifacts.items():
         value = f" = {store.load(ref)!r}" if ref.size <= _SHOWN else ""
         click.echo(f"{name} [size: {ref.size} type: <class '{ref.type}'>]{value}")

@@ -5,11 +5,12 @@ import os
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from flowkit.access import create_file
 from flowkit.exceptions import StorageError
 
 
 class WholeFile:
-    """A new file beside its final place; only its owner can read it.
+    """A new file beside its final place; only its owner can read it, or a shared directory's group.
 
     As a context manager it is discarded at the end, unless it was published.
 
@@ -23,12 +24,10 @@ class WholeFile:
     def __init__(self, path: str) -> None:
         self._path = path
         self._temporary = f"{path}.{os.urandom(8).hex()}.part"
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            descriptor = os.open(self._temporary, flags, 0o600)
+            descriptor = create_file(self._temporary, os.O_RDWR | os.O_NOFOLLOW)
         except OSError as error:
             raise self._error(error) from error
-        os.fchmod(descriptor, 0o600)
         self.file: BinaryIO = os.fdopen(descriptor, "w+b")
 
     def publish(self) -> None:

@@ -16,6 +16,7 @@ from flowkit.content.presence import Presence
 from flowkit.content.runlog import RunLogWriter
 from flowkit.content.store import ArtifactStore
 from flowkit.exceptions import InternalError, UsageError
+from flowkit.flowmodule import main_module
 from flowkit.graph.graph import Graph
 from flowkit.launching import interruptible, write_text
 from flowkit.model.events import RunEnded
@@ -128,7 +129,7 @@ def spin(
         if spec.gang is not None:
             raise UsageError(f"step '{spec.step}' runs in a gang (num_parallel), which can't spin")
         origin = spec.pathspec
-        store = wiring.open_store(settings, wiring.main_module(flow))
+        store = wiring.open_store(settings, main_module(flow))
         inputs = SpinInputs(bare, graph, store, settings.user)
         spec = inputs.prepare(spec, request.artifacts)
         result, ended = _drive(launch, executor, spec, run, store)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from flowkit.access import make_directories
 from flowkit.content.presence import settled
 from flowkit.content.store import ArtifactStore
 from flowkit.content.wholefile import WholeFile
@@ -168,7 +169,7 @@ class StoreTarget:
 
 def _write_log(path: str, log: Log) -> None:
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        make_directories(os.path.dirname(path))
     except OSError as error:
         raise StorageError(f"can't write {path}: {error.strerror}") from error
     with WholeFile(path) as whole:
