@@ -1,9 +1,10 @@
 """Each test runs in a context of its own: it knows no ContextVars of others, and leaves none."""
 
 from collections.abc import Iterator
-from contextvars import Context
+from contextvars import copy_context
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 from flowkit.client.session import _sessions
 
@@ -16,10 +17,11 @@ pytest_plugins = (
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool:
-    """Call the test function; the client's namespace and store, for two, are ContextVars."""
-    names = pyfuncitem._fixtureinfo.argnames
-    Context().run(pyfuncitem.obj, **{name: pyfuncitem.funcargs[name] for name in names})
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """Run a test with its fixtures; the client's namespace and store, for two, are ContextVars."""
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    copy_context().run(runtestprotocol, item, nextitem=nextitem)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
 
 

@@ -10,6 +10,7 @@ import click
 from flowkit.model.plainvalues import plain
 
 _VERSION = "NAME, NAME@VERSION, NAME:ALIAS, or the id of a version or its beginning."
+_ARTIFACT = f"{_VERSION[:-1]}; or a task's artifact: Flow/run/step/task/artifact."
 _with_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -67,15 +68,15 @@ def versions(name: str | None, as_json: bool, limit: int, **filters: Any) -> Non
     _print(rows, as_json, "no version found")
 
 
-@artifact.command(help=f"Show one version and what its value looks like.\n\nVERSION is {_VERSION}")
-@click.argument("version")
+@artifact.command(help=f"Show what is known of a value, and itself.\n\nARTIFACT is {_ARTIFACT}")
+@click.argument("artifact")
 @click.option("--open", "opens", is_flag=True, help="Show it in the browser instead.")
 @_with_json
-def show(version: str, opens: bool, as_json: bool) -> None:
-    """Show one version."""
+def show(artifact: str, opens: bool, as_json: bool) -> None:
+    """Show one version, or one artifact of a task."""
     from flowkit.previews.terminal import preview_text
 
-    found = _find(version)
+    found = _find(artifact)
     facts = _facts(found)
     if opens:
         _open_page(found, facts)
@@ -87,7 +88,9 @@ def show(version: str, opens: bool, as_json: bool) -> None:
                 click.echo(f"{name}: {_text(value)}")
         for key, value in facts["metadata"].items():
             click.echo(f"  {key}: {value}")
-        text = "" if found.state == "deleted" else preview_text(_without_summary(found.preview))
+        text = (
+            "" if facts.get("state") == "deleted" else preview_text(_without_summary(found.preview))
+        )
         if text:
             click.echo(f"\n{text}")
 
@@ -97,11 +100,14 @@ def show(version: str, opens: bool, as_json: bool) -> None:
 @click.argument("after", required=False)
 @_with_json
 def diff(before: str, after: str | None, as_json: bool) -> None:
-    """Show what differs between two versions; exit with 1 if something does.
+    """Show what differs between two artifacts; exit with 1 if something does.
 
-    Without AFTER, a version is compared with the one before it.
+    Each is a version, or a task's artifact: Flow/run/step/task/artifact. Without AFTER, a version
+    is compared with the one before it.
     """
     one = _find(before)
+    if after is None and "/" in before:
+        raise click.UsageError("a task's artifact has none before it: give AFTER as well")
     found = one.diff() if after is None else _find(after).diff(one)
     if as_json:
         facts = {"before": found.before, "after": found.after, "lines": list(found.lines)}
@@ -153,13 +159,28 @@ def alias(name: str, alias: str | None, version: str | None, remove: bool, as_js
         click.echo(f"{name}:{alias} is {name}@{found[version].version}")
 
 
-@artifact.command(help=f"Write the value of a version to a file.\n\nVERSION is {_VERSION}")
-@click.argument("version")
+@artifact.command(help=f"Write a value to a file.\n\nARTIFACT is {_ARTIFACT}")
+@click.argument("artifact")
 @click.argument("path", type=click.Path())
 @click.option("--force", is_flag=True, help="Replace what is there.")
-def download(version: str, path: str, force: bool) -> None:
+def download(artifact: str, path: str, force: bool) -> None:
     """Download a value."""
-    click.echo(_find(version).download(path, overwrite=force))
+    click.echo(_find(artifact).download(path, overwrite=force))
+
+
+@artifact.command()
+@click.argument("artifact")
+@click.option("--name", required=True, help="Name of the named artifact.")
+@click.option("--version", help="Its version; the next number by default.")
+@click.option("--tag", "tags", multiple=True, help="Tag of the version; may be repeated.")
+@click.option("--type", "kind", metavar="TYPE", help="What it is to its users: data, model, ...")
+def publish(artifact: str, name: str, kind: str | None, **options: Any) -> None:
+    """Make a version of a task's ARTIFACT, Flow/run/step/task/artifact; no byte is copied."""
+    from flowkit.client import Client
+
+    kind = None if kind is None else kind.upper()
+    made = Client().publish_artifact(artifact, name, artifact_type=kind, **options)
+    click.echo(f"{made}  {made.id}")
 
 
 @artifact.command()
@@ -194,20 +215,20 @@ def delete(version: str, force: bool) -> None:
     click.echo(f"{found} is deleted; 'flowkit gc' frees its bytes")
 
 
-@artifact.command(help=f"Show what a version was made of, and used for.\n\nVERSION is {_VERSION}")
-@click.argument("version")
+@artifact.command(help=f"Show what a value was made of, and used for.\n\nARTIFACT is {_ARTIFACT}")
+@click.argument("artifact")
 @click.option("--direction", type=click.Choice(["up", "down", "both"]), default="both")
 @click.option("--depth", type=click.IntRange(min=1), help="How many tasks to go.")
 @click.option("--dot", "form", flag_value="dot", help="Print GraphViz' dot language.")
 @click.option("--json", "form", flag_value="json", help="Print JSON.")
 @click.option("--openlineage", "form", flag_value="openlineage", help="Print OpenLineage events.")
-def lineage(version: str, direction: str, depth: int | None, form: str | None) -> None:
+def lineage(artifact: str, direction: str, depth: int | None, form: str | None) -> None:
     """Show lineage."""
     from flowkit.client import Client
     from flowkit.client.lineagegraph import to_dot, to_json, tree
 
     client = Client()
-    found = client.lineage(version, depth, direction)
+    found = client.lineage(artifact, depth, direction)
     if form == "dot":
         click.echo(to_dot(found))
     elif form == "json":
@@ -222,13 +243,27 @@ def lineage(version: str, direction: str, depth: int | None, form: str | None) -
 # --- pieces ---------------------------------------------------------------------------------------
 
 
-def _find(version: str) -> Any:
+def _find(text: str) -> Any:
     from flowkit.client import Client
 
-    return Client().get_artifact_version(version)
+    return Client().find(text)
 
 
 def _facts(found: Any) -> dict[str, Any]:
+    from flowkit.client import DataArtifact
+
+    if isinstance(found, DataArtifact):
+        return {
+            "artifact": found.pathspec,
+            "type": found.preview.artifact_type.name,
+            "data_type": found.type,
+            "size": found.size,
+            "digest": found.sha,
+            "materializer": found.materializer,
+            "made_by": found.producer.pathspec,
+            "created": found.created_at,
+            "metadata": dict(found.run_metadata),
+        }
     task = found.task
     return {
         "artifact": str(found),

@@ -13,9 +13,10 @@ from flowkit.client.storedvalue import StoredValue
 from flowkit.client.tasks import RecordedTask
 from flowkit.content.preview import Preview
 from flowkit.enums import ArtifactType
-from flowkit.exceptions import DataMissingError
+from flowkit.exceptions import DataMissingError, UsageError
 from flowkit.model.manifest import ArtifactRef
 from flowkit.model.plainvalues import restored
+from flowkit.model.versions import Producer
 
 if TYPE_CHECKING:
     from flowkit.client.differ import Difference
@@ -97,6 +98,27 @@ class RecordedArtifact(PartOfRun, StoredValue):
         """
         known = {key: restored(value) for key, value in self.preview.summary.items()}
         return {**known, **logged_metadata(self._task._session, self.pathspec)}  # noqa: SLF001
+
+    @property
+    def stored(self) -> ArtifactRef:
+        """Where the value is; not for users, who have ``load``.
+
+        Raises:
+            UsageError: It is an internal name, whose value is not stored.
+        """
+        found = self._found()
+        if isinstance(found, Answer):
+            raise UsageError(f"{self.pathspec} follows from the records: there is nothing stored")
+        return found
+
+    @property
+    def producer(self) -> Producer:
+        """The attempt that made the value: of this task, or of one before it in the run."""
+        task, versions = self._task._task(), self._task._session.metadata.versions  # noqa: SLF001
+        writers = versions.writers(task.flow, task.run_id, self.id, self.stored.digest)
+        for one in reversed([one for one in writers if one.task_id <= task.task_id]):
+            return Producer(one.flow, one.run_id, one.step, one.task_id, one.attempt)
+        return Producer(task.flow, task.run_id, task.step, task.task_id, task.last.attempt)
 
     def diff(self, other: StoredValue) -> Difference:
         """Return what differs between another artifact or version, and this one."""

@@ -7,7 +7,7 @@ from functools import cache
 
 from flowkit.client.lineagegraph import Lineage, LineageNode
 from flowkit.model.manifest import Read
-from flowkit.model.records import ArtifactRecord
+from flowkit.model.records import ArtifactRecord, TaskRecord
 from flowkit.model.versions import Output, Pin, VersionRecord
 from flowkit.ports.metadata import MetadataReader
 
@@ -30,13 +30,31 @@ def trace(
         up: How many tasks to go back; None goes to the beginning.
         down: How many tasks to follow; None goes to the end.
     """
+    return _Tracer(metadata).trace(_Artifact.of(version), up, down)
+
+
+def trace_attribute(
+    metadata: MetadataReader,
+    task: TaskRecord,
+    name: str,
+    digest: str,
+    *,
+    up: int | None = None,
+    down: int | None = None,
+) -> Lineage:
+    """Return the lineage of what a task has under a name, wherever that was made.
+
+    Args:
+        metadata: Where the records are.
+        task: The task.
+        name: Name of the artifact.
+        digest: Digest of the value.
+        up: As for `trace`.
+        down: As for `trace`.
+    """
     tracer = _Tracer(metadata)
-    root = tracer.node_of(version)
-    tracer.lineage.root = root.id
-    tracer.lineage.nodes[root.id] = root
-    tracer.walk(_Artifact.of(version), up, tracer.makers, tracer.read_by)
-    tracer.walk(_Artifact.of(version), down, tracer.users, tracer.made_by)
-    return tracer.lineage
+    made = tracer.written(task.flow, task.run_id, name, digest, task.task_id + 1)
+    return tracer.trace(made, up, down)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +111,15 @@ class _Tracer:
         self._pins: Callable[[str, str], Sequence[Pin]] = cache(self._versions.pins)
         self._origins: Callable[[str, str], Sequence[str]] = cache(self._versions.origins)
 
+    def trace(self, start: _Artifact, up: int | None, down: int | None) -> Lineage:
+        """Return the lineage of an artifact."""
+        root = self._artifact_node(start)
+        self.lineage.root = root.id
+        self.lineage.nodes[root.id] = root
+        self.walk(start, up, self.makers, self.read_by)
+        self.walk(start, down, self.users, self.made_by)
+        return self.lineage
+
     def walk(self, start: _Artifact, depth: int | None, tasks_of: Step, artifacts_of: Leap) -> None:
         """Go on from artifact to tasks to artifacts, so many tasks far."""
         is_up = artifacts_of == self.read_by
@@ -139,13 +166,13 @@ class _Tracer:
         for pin in self._pins(task.flow, task.run_id):
             if pin.attribute == name and pin.digest == read.digest and pin.version_id is not None:
                 return self._with_id(pin.version_id)
-        return self._written(task.flow, task.run_id, name, read.digest, task.task_id)
+        return self.written(task.flow, task.run_id, name, read.digest, task.task_id)
 
     def _with_id(self, version_id: str) -> _Artifact | None:
         found = self._versions.with_id(version_id, limit=1)
         return _Artifact.of(found[0]) if found else None
 
-    def _written(self, flow: str, run_id: str, name: str, digest: str, before: int) -> _Artifact:
+    def written(self, flow: str, run_id: str, name: str, digest: str, before: int) -> _Artifact:
         """Return an artifact where it was written: in this run, or where that took it over."""
         writers = self._versions.writers(flow, run_id, name, digest)
         earlier = [one for one in writers if one.task_id < before] or list(writers)
@@ -190,10 +217,6 @@ class _Tracer:
                 yield _Artifact(f"{task.pathspec}/{written.name}", written.digest, task)
 
     # --- nodes ------------------------------------------------------------------------------------
-
-    def node_of(self, version: VersionRecord) -> LineageNode:
-        """Return the node of a version."""
-        return self._artifact_node(_Artifact.of(version))
 
     def _task_node(self, task: _Task) -> LineageNode:
         return LineageNode(task.pathspec, "task", f"{task.flow}/{task.run_id}/{task.step}")

@@ -3,7 +3,7 @@
 from collections import namedtuple
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowkit.client import lookup
 from flowkit.client.artifacts import RecordedArtifact
@@ -14,6 +14,9 @@ from flowkit.client.taskdata import TaskData
 from flowkit.client.tasks import RecordedTask
 from flowkit.exceptions import NotFoundError
 from flowkit.model.records import TaskRecord
+
+if TYPE_CHECKING:
+    from flowkit.client.lineagegraph import Lineage
 
 
 class Flow(Container["Run"]):
@@ -357,3 +360,15 @@ class DataArtifact(RecordedArtifact):
         flow, run_id = address.flow, str(address.run)
         for use in versions.readers(flow, run_id, self.id, self.sha):
             yield Task(use.pathspec, _found=Found(self._scope))
+
+    def lineage(self, *, up: int | None = None, down: int | None = None) -> "Lineage":
+        """Return what it was made of and what was made of it.
+
+        Args:
+            up: How many tasks to go back; None goes to the beginning.
+            down: How many tasks to follow; None goes to the end.
+        """
+        from flowkit.client.lineage import trace_attribute  # noqa: PLC0415 - rarely needed
+
+        record, metadata = self._task._task(), self._session.metadata  # noqa: SLF001 - of its task
+        return trace_attribute(metadata, record, self.id, self.sha, up=up, down=down)

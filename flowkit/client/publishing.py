@@ -9,10 +9,11 @@ from flowkit.client.session import Session
 from flowkit.content.presence import keep_version
 from flowkit.content.saving import Choices
 from flowkit.enums import ArtifactType
-from flowkit.exceptions import UnpicklableArtifactException, UsageError
+from flowkit.exceptions import DataMissingError, UnpicklableArtifactException, UsageError
 from flowkit.model.artifactnames import check_name, check_version
+from flowkit.model.manifest import ArtifactRef
 from flowkit.model.plainvalues import plain_values
-from flowkit.model.versions import Publication, VersionRecord
+from flowkit.model.versions import Producer, Publication, VersionRecord
 
 _VALUE = "value"
 
@@ -37,25 +38,57 @@ def published(session: Session, value: Any, wanted: Publishing) -> VersionRecord
         UnpicklableArtifactException: The value can't be stored.
         VersionExistsError: The version exists with other content, or was deleted.
     """
-    name = check_name(wanted.name)
-    version = None if wanted.version is None else check_version(wanted.version)
-    kind = None if wanted.artifact_type is None else artifact_type_named(wanted.artifact_type)
     required = {} if wanted.materializer is None else {_VALUE: (wanted.materializer,)}
-    given, _ = plain_values(wanted.metadata or {})
-    tags = tuple(wanted.tags)
+    check_name(wanted.name)  # before anything is stored
 
     def save() -> Publication:
         saved = session.store.save({_VALUE: value}, choices=Choices(required=required))
         for error in saved.failures.values():
-            message = f"artifact '{name}' can't be stored: {error.__cause__}"
+            message = f"artifact '{wanted.name}' can't be stored: {error.__cause__}"
             raise UnpicklableArtifactException(message) from error.__cause__
-        ref = saved.refs[_VALUE]
-        preview = session.store.preview(ref)
-        summary = {**preview.summary, **given}
-        return Publication(name, ref, version, kind or preview.artifact_type, tags, summary)
+        return _publication(session, saved.refs[_VALUE], wanted)
 
     with closing(session.writer()) as writer:
         return keep_version(writer, session.store, session.user, save)
+
+
+def named(
+    session: Session, ref: ArtifactRef, wanted: Publishing, attribute: str, producer: Producer
+) -> VersionRecord:
+    """Make a version of what a task has left, and return it; no byte is copied.
+
+    Raises:
+        InvalidNameError: The name or the version can't be one.
+        DataMissingError: The value's bytes are gone.
+        VersionExistsError: The version exists with other content, or was deleted.
+    """
+
+    def save() -> Publication:
+        if session.store.missing(session.store.blobs_of_value(ref)):
+            raise DataMissingError(f"the bytes of what is to become '{wanted.name}' are gone")
+        return _publication(session, ref, wanted, attribute)
+
+    with closing(session.writer()) as writer:
+        return keep_version(writer, session.store, session.user, save, producer)
+
+
+def _publication(
+    session: Session, ref: ArtifactRef, wanted: Publishing, attribute: str = ""
+) -> Publication:
+    given, _ = plain_values(wanted.metadata or {})
+    preview = session.store.preview(ref)
+    kind = preview.artifact_type
+    if wanted.artifact_type is not None:
+        kind = artifact_type_named(wanted.artifact_type)
+    return Publication(
+        check_name(wanted.name),
+        ref,
+        None if wanted.version is None else check_version(wanted.version),
+        kind,
+        tuple(wanted.tags),
+        {**preview.summary, **given},
+        attribute,
+    )
 
 
 def artifact_type_named(value: ArtifactType | str) -> ArtifactType:

@@ -10,7 +10,7 @@ from flowkit.model.garbage import PHASES, is_calm
 from flowkit.model.manifest import ArtifactRef
 from flowkit.model.records import RunLease
 from flowkit.model.tasks import TaskResult
-from flowkit.model.versions import Publication, VersionRecord
+from flowkit.model.versions import Producer, Publication, VersionRecord
 from flowkit.ports.metadata import MetadataWriter
 from flowkit.ports.sweeping import SweepGuard
 
@@ -63,7 +63,11 @@ def keep_manifest(
 
 
 def keep_version(
-    metadata: MetadataWriter, store: ArtifactStore, user: str, save: Callable[[], Publication]
+    metadata: MetadataWriter,
+    store: ArtifactStore,
+    user: str,
+    save: Callable[[], Publication],
+    producer: Producer | None = None,
 ) -> VersionRecord:
     """Make a version of a value that no run keeps alive while it is stored, and return it.
 
@@ -72,6 +76,7 @@ def keep_version(
         store: Where the value goes.
         user: Who makes the version.
         save: Stores the value and says what it becomes; called again when a part of it is lost.
+        producer: The attempt that made the value, if one has.
 
     Raises:
         VersionExistsError: As `VersionWriter.publish` does.
@@ -85,7 +90,7 @@ def keep_version(
         try:
             saved = save()
             look = partial(_look, store, saved.ref, began, gone)
-            return metadata.versions.publish(saved, user, look)
+            return metadata.versions.publish(saved, user, look, producer)
         except BlobMissing as error:
             settled(guard, store, {*gone, error.digest})
     raise StorageError("parts of the value were deleted while it was stored: try again")

@@ -19,7 +19,7 @@ from flowkit.metastore.versionreader import pinned_by, uses
 from flowkit.model.artifactnames import check_alias, check_name, check_version, number_of
 from flowkit.model.pathspec import check_tag, parse_pathspec
 from flowkit.model.records import AttemptOutcome, RunLease
-from flowkit.model.versions import Annotation, Pin, Publication, VersionRecord
+from flowkit.model.versions import Annotation, Pin, Producer, Publication, VersionRecord
 from flowkit.ports.versions import Lost, nothing_lost
 
 MAX_TAGS = 50
@@ -34,7 +34,11 @@ class SqlVersionWriter:
         self._transactions = transactions
 
     def publish(
-        self, publication: Publication, user: str, lost: Lost = nothing_lost
+        self,
+        publication: Publication,
+        user: str,
+        lost: Lost = nothing_lost,
+        producer: Producer | None = None,
     ) -> VersionRecord:
         """Make a version; see `VersionWriter.publish`."""
         # Chosen here, so that a transaction that is run again makes no second version.
@@ -45,8 +49,8 @@ class SqlVersionWriter:
             found = session.query("versions_with_prefix", _exactly(version_id))
             if not found:
                 _check_there(session, publication, lost)
-                uploaded: dict[str, object] = {"run": None, "task_id": None, "attempt": None}
-                made = _mint(session, publication, {**uploaded, "user": user, "id": version_id})
+                source = {**_place(session, producer), "user": user, "id": version_id}
+                made = _mint(session, publication, source)
                 found = session.query("versions_with_prefix", _exactly(made))
             return versionrows.version_records(session, found)[0]
 
@@ -216,6 +220,15 @@ def _relabel(session: Session, publication: Publication, source: Mapping[str, ob
     known = {(row["name"], row["value"]) for row in said}
     new = {k: v for k, v in publication.metadata.items() if (k, to_json(v)) not in known}
     _annotate(session, version_id, new, str(source["user"]))
+
+
+def _place(session: Session, producer: Producer | None) -> Mapping[str, object]:
+    if producer is None:
+        return {"run": None, "task_id": None, "attempt": None}
+    found = session.query("lease_of", {"flow": producer.flow, "run_id": producer.run_id})
+    if not found:
+        raise NotFoundError(f"run '{producer.flow}/{producer.run_id}' does not exist")
+    return {"run": found[0]["key"], "task_id": producer.task_id, "attempt": producer.attempt}
 
 
 def _mint(session: Session, publication: Publication, source: Mapping[str, object]) -> str:

@@ -11,6 +11,7 @@ from flowkit.model.versions import (
     NameRecord,
     Output,
     Pin,
+    Producer,
     Publication,
     Use,
     VersionQuery,
@@ -34,7 +35,11 @@ class VersionWriter(Protocol):
     """
 
     def publish(
-        self, publication: Publication, user: str, lost: Lost = nothing_lost
+        self,
+        publication: Publication,
+        user: str,
+        lost: Lost = nothing_lost,
+        producer: Producer | None = None,
     ) -> VersionRecord:
         """Make a version of a value that is stored already, and return it.
 
@@ -48,8 +53,10 @@ class VersionWriter(Protocol):
             user: Who makes it.
             lost: Asked in the transaction, which no collection of garbage can come between, for
                 the blobs of the value that were deleted since they were stored.
+            producer: The attempt that made the value; None for what no task has made.
 
         Raises:
+            NotFoundError: The producer's run is not there.
             VersionExistsError: It exists with another digest, or existed and was deleted.
             BlobMissing: A blob of the value is lost: nothing was made.
         """
