@@ -20,7 +20,7 @@ from flowkit.client.ordering import ordered
 from flowkit.client.publishing import Publishing, artifact_type_named, published
 from flowkit.client.referenced import refer
 from flowkit.client.results import Results
-from flowkit.client.selecting import each_name, find_version, missing_name
+from flowkit.client.selecting import each_name, find_version, missing_name, selector_text
 from flowkit.client.session import Session, current_session, session_at
 from flowkit.client.stack import Stack, StackArtifactStore
 from flowkit.enums import ArtifactType, Status
@@ -70,7 +70,8 @@ class Client:
         Raises:
             NotFoundError: There is none; the message says what there is.
         """
-        return self._wrap(self._find(name_id_or_prefix, version))
+        found = self._find(name_id_or_prefix, version)
+        return ArtifactVersion(found, self._location, selector_text(name_id_or_prefix, version))
 
     def get_artifact(self, name: str) -> NamedArtifact:
         """Return a named artifact.
