@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: setup fmt lint types arch test matrix test-shared cov docs examples demo bench clean
+.PHONY: setup fmt lint types arch test matrix cache-campaign test-shared cov docs examples demo bench clean
 .NOTPARALLEL:
 
 setup: .venv/.stamp-dev
@@ -40,6 +40,10 @@ matrix: setup
 # of each pair: `make test-shared STORAGE_SAMPLE=60 STORAGE_SEED=7`.
 test-shared: setup
 	$(PYTEST) -n 2 -m shared tests/matrix tests/flows
+
+# Random flows with caching against the same without: 20,000 of them, of which `make test` runs 100.
+cache-campaign: setup
+	$(PYTEST) -n 2 -m slow tests/properties/test_cache_against_plain_runs.py
 
 cov: setup
 	$(PYTEST) -n 2 --cov --cov-report=term-missing:skip-covered

@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from flowkit import wiring
 from flowkit.access import open_private
@@ -33,18 +33,22 @@ from flowkit.model.versions import Pin
 from flowkit.ports.executor import Executor
 from flowkit.ports.listener import Listener
 from flowkit.ports.metadata import MetadataReader
+from flowkit.runtime.admission import Policy
 from flowkit.runtime.caching import CachePolicy, cache_policy
 from flowkit.runtime.failure import STORE_FAILURES
 from flowkit.runtime.policies import retry_delay, scheduler_policy, step_needs
 from flowkit.runtime.reporting import Reporter
 from flowkit.runtime.reuse import ResultCache
 from flowkit.runtime.root import RunFacts
-from flowkit.runtime.runner import Policy, Runner
+from flowkit.runtime.runner import Runner
 from flowkit.runtime.scheduler import Scheduler
 from flowkit.runtime.takenversions import chosen_versions, refuse_taken
 
 RESUMABLE = "what had succeeded is kept: once that is mended, go on with 'resume'"
 """What there is to do after a store has failed."""
+
+if TYPE_CHECKING:
+    from flowkit.runtime.tracecache import TraceCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class RunRequest:
         run_id_file: Where the run id is written before any task starts.
         attribute_file: Where run id, flow and metadata are written as JSON, likewise.
         cache: Whether earlier results are reused: True for all steps that don't say no, False for
-            none, None as steps, flow and settings say.
+            none, None as steps, flow and settings say; "off" keeps none for later runs either.
         cache_refresh: Steps that run even so, and whose new results are reused from then on.
         pins: External artifacts by attribute, as what finds a version: "name@version".
     """
@@ -72,7 +76,7 @@ class RunRequest:
     max_log_size: float = 10
     run_id_file: str | None = None
     attribute_file: str | None = None
-    cache: bool | None = None
+    cache: bool | Literal["off"] | None = None
     cache_refresh: Sequence[str] = ()
     pins: Mapping[str, str] = field(default_factory=dict)
 
@@ -123,12 +127,19 @@ def drive(
             for pin in launch.pins:
                 text = f"{pin.attribute} -> {pin.label} ({pin.digest[:12]})"
                 reporter.tell(Notice(text))
-            caching = _cache_policy(launch)
+            caching = caching_of(launch)
             rules = scheduler_policy(flow, graph, request.max_num_splits)
             if origin is None and caching.steps:
                 rules = replace(rules, watched=caching.steps)
                 reader = opened.enter_context(closing(wiring.open_reader(settings)))
-                reuse = _trace_cache(launch, caching, reader, root.store, reporter)
+                reuse = trace_cache(
+                    launch,
+                    caching,
+                    reader,
+                    root.store,
+                    claim=partial(metadata.traces.claim, lease),
+                    explain=lambda spec, text: reporter.tell(Notice(text, spec)),
+                )
             runner = Runner(
                 lease,
                 Scheduler(graph, flow=flow.name, run_id=lease.run_id, root=digest, policy=rules),
@@ -169,8 +180,15 @@ def _kept(settings: Settings, origin: RunRecord | None) -> str:
     return f"{origin.flow}/{origin.run_id}" if is_there else ""
 
 
-def _cache_policy(launch: Launch) -> CachePolicy:
+def caching_of(launch: Launch) -> CachePolicy:
+    """Return which results a run reuses.
+
+    Raises:
+        UsageError: There is no such step, or a step ignores what nobody knows.
+    """
     request = launch.request
+    if request.cache == "off":
+        return CachePolicy()
     return cache_policy(
         launch.flow,
         asked=request.cache,
@@ -180,14 +198,24 @@ def _cache_policy(launch: Launch) -> CachePolicy:
     )
 
 
-def _trace_cache(
+def trace_cache(
     launch: Launch,
     policy: CachePolicy,
     reader: MetadataReader,
     store: ArtifactStore,
-    reporter: Reporter,
-) -> ResultCache:
-    from flowkit.runtime.labels import Labels  # noqa: PLC0415 - only runs with caching
+    **told: Any,
+) -> "TraceCache":
+    """Return what finds the results that a run may reuse.
+
+    Args:
+        launch: The run.
+        policy: Which results it reuses.
+        reader: Where traces and versions are.
+        store: Where manifests are.
+        told: What `TraceCache` needs of a driver.
+    """
+    from flowkit.client.externals import finds_elsewhere  # noqa: PLC0415 - only runs with caching
+    from flowkit.runtime.labels import Labels  # noqa: PLC0415 - the same
     from flowkit.runtime.tracecache import TraceCache  # noqa: PLC0415 - the same
 
     flow = launch.flow
@@ -198,7 +226,8 @@ def _trace_cache(
         policy=policy,
         main_module=main_module(flow),
         labels=Labels(flow, launch.graph, store, reader.versions) if flow.named else None,
-        explain=lambda spec, text: reporter.tell(Notice(text, spec)),
+        elsewhere=partial(finds_elsewhere, reader.versions),
+        **told,
     )
 
 
@@ -211,7 +240,7 @@ def opened_executor(launch: Launch) -> Iterator[Executor]:
 
     What can be wrong with the request is found before that.
     """
-    _cache_policy(launch)
+    caching_of(launch)
     for tag in launch.request.tags:
         check_tag(tag)
     wiring.metadata_scheme(launch.settings)

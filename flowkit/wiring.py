@@ -124,6 +124,13 @@ def open_probed_store(settings: Settings, main_module: str | None = None) -> Art
     return store_on(blobs, main_module)
 
 
+def open_scratch_store(settings: Settings, main_module: str | None = None) -> ArtifactStore:
+    """Open the content store for values, such that what is written stays in memory."""
+    from flowkit.stores.scratch import ScratchBlobStore
+
+    return store_on(ScratchBlobStore(open_blobs(settings)), main_module)
+
+
 def store_on(blobs: BlobStore, main_module: str | None = None) -> ArtifactStore:
     """Return the store of values whose bytes are there.
 

@@ -12,6 +12,7 @@ from flowkit.cli.context import FlowFile
 from flowkit.cli.describing import options
 from flowkit.cli.options import config_choices, config_options, decorator_options, with_option
 from flowkit.cli.reading import dump, logs
+from flowkit.cli.rehearsing import cache_group
 from flowkit.cli.running import resume_command, run_command
 from flowkit.cli.spinning import spin
 from flowkit.cli.tagging import tag
@@ -59,6 +60,7 @@ def flow_group(flow: type[FlowSpec]) -> click.Group:
     group.params += config_options(described) + decorator_options(described)
     group.add_command(run_command(flow))
     group.add_command(resume_command())
+    group.add_command(cache_group(flow))
     return group
 
 

@@ -1,6 +1,6 @@
 """The commands that start a run: ``run`` and ``resume``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from flowkit.model.events import RunEnded
 from flowkit.ports.listener import Listener
 
 
-class _RunCommand(click.Command):
+class RunCommand(click.Command):
     """Has the flow's parameters as options, which may depend on configs."""
 
     def __init__(self, name: str, *, flow: type[FlowSpec], **attributes: Any) -> None:
@@ -29,7 +29,7 @@ class _RunCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments; say which parameters can't be options before click stumbles."""
         check_parameters(ctx.obj.flow.parameters)
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, list(_with_cache_words(args)))
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the options: those of parameters in alphabetical order, then the others."""
@@ -47,10 +47,10 @@ def run_command(flow: type[FlowSpec]) -> click.Command:
     def run(file: FlowFile, /, **options: Any) -> None:
         """Run the flow."""
         file = _decorated(file, options["decospecs"])
-        request, settings = _request(file, options)
+        request, settings = request_of(file, options)
         _start(file, settings, lambda told: api.run(file.flow, request, settings, told))
 
-    return click.command("run", _RunCommand, flow=flow)(_with_run_options(_with_cache_options(run)))
+    return click.command("run", RunCommand, flow=flow)(with_run_options(with_cache_options(run)))
 
 
 def resume_command() -> click.Command:
@@ -83,13 +83,13 @@ def resume_command() -> click.Command:
                 file.declared, origin_run_id, file.settings
             )
             file = replace(file, configs=configs)
-        request, settings = _request(file, options)
+        request, settings = request_of(file, options)
         resumption = api.ResumeRequest(origin_run_id, step_to_rerun, clone_only, run_id, reentrant)
         _start(
             file, settings, lambda told: api.resume(file.flow, resumption, request, settings, told)
         )
 
-    return click.command("resume", cls=_Resume)(_with_run_options(resume))
+    return click.command("resume", cls=_Resume)(with_run_options(resume))
 
 
 class _Resume(click.Command):
@@ -112,7 +112,7 @@ def _decorated(file: FlowFile, decospecs: tuple[str, ...]) -> FlowFile:
     return replace(file, decospecs=(*file.decospecs, *decospecs)) if decospecs else file
 
 
-def _request(file: FlowFile, options: Mapping[str, Any]) -> tuple[RunRequest, Settings]:
+def request_of(file: FlowFile, options: Mapping[str, Any]) -> tuple[RunRequest, Settings]:
     """Return what the options ask for, and the settings that hold for it."""
     given = {
         name.removeprefix("parameter_"): value
@@ -131,7 +131,7 @@ def _request(file: FlowFile, options: Mapping[str, Any]) -> tuple[RunRequest, Se
         max_log_size=options["max_log_size"],
         run_id_file=options["run_id_file"],
         attribute_file=options["runner_attribute_file"],
-        cache=options.get("cache"),
+        cache="off" if options.get("cache_off") else options.get("cache"),
         cache_refresh=options.get("cache_refresh", ()),
         pins=dict(_pin(text) for text in options["pins"]),
     )
@@ -163,13 +163,16 @@ def _listeners(file: FlowFile, settings: Settings) -> list[Listener]:
     ]  # what hooks print goes before "Done!"
 
 
-def _with_cache_options(function: Callable[..., None]) -> Callable[..., None]:
+def with_cache_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options about reusing results."""
     options = [
         click.option(
             "--cache/--no-cache",
             default=None,
-            help="Reuse earlier results of steps whose code and inputs are the same, or of none.",
+            help="Reuse earlier results of steps whose code and inputs are the same, or of none. "
+            "Also: --cache refresh=STEP, and --cache off to keep no results for later either.",
         ),
+        click.option("--cache-off", is_flag=True, hidden=True),
         click.option(
             "--cache-refresh",
             metavar="STEP",
@@ -182,6 +185,33 @@ def _with_cache_options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
+def _with_cache_words(args: Sequence[str]) -> Iterator[str]:
+    """Yield arguments with ``--cache refresh=STEP`` and ``--cache off`` as options of their own."""
+    rest = iter(args)
+    for argument in rest:
+        option, equals, word = argument.partition("=")
+        if option != "--cache":
+            yield argument
+            continue
+        following = word if equals else next(rest, None)
+        if following == "off":
+            yield "--cache-off"
+        elif following is not None and following.startswith("refresh="):
+            yield option
+            yield from (f"--cache-{one}" for one in _refreshed(following))
+        elif equals:
+            raise click.UsageError(
+                f"{argument}: write --cache, --cache refresh=STEP or --cache off"
+            )
+        else:
+            yield from (option,) if following is None else (option, following)
+
+
+def _refreshed(word: str) -> Iterator[str]:
+    name, _, steps = word.partition("=")
+    yield from (f"{name}={step}" for step in steps.split(","))
+
+
 def _pin(text: str) -> tuple[str, str]:
     attribute, equals, version = text.partition("=")
     if not equals or not attribute or not version:
@@ -189,7 +219,8 @@ def _pin(text: str) -> tuple[str, str]:
     return attribute, version
 
 
-def _with_run_options(function: Callable[..., None]) -> Callable[..., None]:
+def with_run_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that every run has."""
     positive = click.IntRange(min=1)
     options = [
         click.option("--tag", "tags", multiple=True, help="Tag of the run; may be repeated."),

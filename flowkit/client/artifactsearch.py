@@ -16,7 +16,7 @@ from flowkit.client.objects import DataArtifact, Run, Task
 from flowkit.client.ordering import ordered
 from flowkit.client.publishing import artifact_type_named
 from flowkit.client.results import Results
-from flowkit.client.selecting import each_name, find_version, missing_name
+from flowkit.client.selecting import each_name, find_version, missing_name, selector_text
 from flowkit.client.session import Session, current_session, session_at
 from flowkit.client.stack import Stack, StackArtifactStore
 from flowkit.enums import ArtifactType, Status
@@ -56,7 +56,8 @@ class ArtifactSearch:
         Raises:
             NotFoundError: There is none; the message says what there is.
         """
-        return self._wrap(self._find(name_id_or_prefix, version))
+        found = self._find(name_id_or_prefix, version)
+        return ArtifactVersion(found, self._location, selector_text(name_id_or_prefix, version))
 
     def find(self, text: str) -> ArtifactVersion | DataArtifact:
         """Return a version, or a task's artifact when the text is its pathspec.

@@ -75,7 +75,7 @@ class ArtifactVersion(RecordedVersion, StoredValue):
     def _change(self, change: Callable[[Any], object]) -> None:
         with closing(self._session.writer()) as writer:
             change(writer.versions)
-        self._record = find_version(self._session.metadata.versions, self.id)
+        self._found = find_version(self._session.metadata.versions, self._found.id)
 
     # --- the value --------------------------------------------------------------------------------
 
@@ -89,11 +89,12 @@ class ArtifactVersion(RecordedVersion, StoredValue):
             ArtifactCorrupted: Its stored bytes are damaged, or the registered data were changed.
             ArtifactUnloadable: This environment can't rebuild it.
         """
-        if self._record.deleted_at is not None:
-            raise DataMissingError(f"{self} was deleted by {self._record.deleted_by}")
-        observed(f"artifact:{self.id}", self._record.ref)
+        record = self._found
+        if record.deleted_at is not None:
+            raise DataMissingError(f"{self} was deleted by {record.deleted_by}")
+        observed(f"artifact:{record.id}", record.ref.digest)
         try:
-            value = self._session.store.load(self._record.ref)
+            value = self._session.store.load(record.ref)
             return checked_path(value) if isinstance(value, DataReference) else value
         except IntegrityError as error:
             raise ArtifactCorrupted(f"{self} is damaged: {error.message}") from error

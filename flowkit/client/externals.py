@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from flowkit.client.filters import matcher
 from flowkit.client.lookup import each_run, newest_task
 from flowkit.client.selecting import each_version, find_version
+from flowkit.client.versionfacts import record_digest
 from flowkit.content.store import ArtifactStore
 from flowkit.enums import Status
 from flowkit.exceptions import FlowkitError, InvalidPathspecError, NotFoundError
 from flowkit.model.manifest import ArtifactRef
 from flowkit.model.plainvalues import restored
 from flowkit.model.selectors import Selector
+from flowkit.model.traces import FoundElsewhere
 from flowkit.model.versions import Pin, VersionQuery, VersionRecord
 from flowkit.ports.metadata import MetadataReader
+from flowkit.ports.versions import VersionReader
 
 _LATEST = "latest"
 _PARTS = 4
@@ -98,3 +101,16 @@ def _unnamed(
         raise NotFoundError(f"there is no artifact '{name}' of {flow}/{run_id}/{step}")
     label = f"{task.flow}/{task.run_id}/{step}/{task.task_id}/{name}"
     return Resolved(Pin(attribute, ref.digest, None, label), ref)
+
+
+def finds_elsewhere(versions: VersionReader, token: str) -> FoundElsewhere | None:
+    """Return what a step would find now at a token: ``version:`` or ``record:`` and a selector."""
+    kind, _, selector = token.partition(":")
+    try:
+        record = find_version(versions, selector)
+    except NotFoundError:
+        return None
+    known = record_digest(record)
+    if kind == "version":
+        return FoundElsewhere(record.ref.digest, record.ref.identity)
+    return FoundElsewhere(known, known)

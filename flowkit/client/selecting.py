@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from flowkit.content.observing import observed
 from flowkit.exceptions import NotFoundError
 from flowkit.model.artifactnames import HIGHEST, LATEST
 from flowkit.model.versions import NameRecord, VersionQuery, VersionRecord
@@ -19,7 +20,7 @@ _LISTED = 10
 def find_version(
     reader: VersionReader, name_or_id: str, version: str | int | None = None
 ) -> VersionRecord:
-    """Return one version.
+    """Return one version; in a step, which one is found is a read like any other.
 
     Args:
         reader: Where versions are.
@@ -30,6 +31,24 @@ def find_version(
     Raises:
         NotFoundError: There is none, or several; the message says what there is.
     """
+    token = f"version:{selector_text(name_or_id, version)}"
+    try:
+        found = _find_version(reader, name_or_id, version)
+    except NotFoundError:
+        observed(token, None)
+        raise
+    observed(token, found.ref.digest)
+    return found
+
+
+def selector_text(name_or_id: str, version: str | int | None) -> str:
+    """Return what a version was looked for by, as one text that finds it again."""
+    return name_or_id if version is None else f"{name_or_id}@{version}"
+
+
+def _find_version(
+    reader: VersionReader, name_or_id: str, version: str | int | None
+) -> VersionRecord:
     text = name_or_id.replace("-", "") if "-" in name_or_id else name_or_id
     if _ID.fullmatch(text):
         found = reader.with_id(text)

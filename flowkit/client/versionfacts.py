@@ -6,6 +6,8 @@ from typing import Any
 
 from flowkit.client.clientobject import local_time
 from flowkit.client.session import Session, session_at
+from flowkit.content.hashing import digest_of
+from flowkit.content.observing import observed
 from flowkit.enums import ArtifactType
 from flowkit.model.plainvalues import restored
 from flowkit.model.versions import VersionRecord
@@ -14,9 +16,17 @@ from flowkit.model.versions import VersionRecord
 class RecordedVersion:
     """An artifact version as far as its own record goes; versions with one id are equal."""
 
-    def __init__(self, record: VersionRecord, location: str) -> None:
-        self._record = record
+    def __init__(self, record: VersionRecord, location: str, selector: str = "") -> None:
+        self._found = record
         self._location = location
+        self._selector = selector
+
+    @property
+    def _record(self) -> VersionRecord:
+        """What is known of the version; in a step that finds it by name, a read like any other."""
+        if self._selector:
+            observed(f"record:{self._selector}", record_digest(self._found))
+        return self._found
 
     @property
     def _session(self) -> Session:
@@ -29,7 +39,7 @@ class RecordedVersion:
         return hash(self.id)
 
     def __str__(self) -> str:
-        return self._record.label
+        return self._found.label
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._record.label!r}, id={self.id!r})"
@@ -128,3 +138,8 @@ class RecordedVersion:
     def origin(self) -> str:
         """The word "upload", or "run"."""
         return "upload" if self._record.producer is None else "run"
+
+
+def record_digest(record: VersionRecord) -> str:
+    """Return a digest of all that is known of a version."""
+    return digest_of(repr(record).encode())

@@ -15,10 +15,15 @@ str, bytes            ``s`` or ``b``, length in bytes, ``:``, the bytes (UTF-8 o
 list, tuple           ``l`` or ``u``, length, ``:``, the codes of the items
 dict                  ``m``, length, ``:``, the codes of each key and value in order
 set, frozenset        ``S`` or ``F``, length, ``:``, the codes of the items, sorted
+date, Decimal, ...    ``o``, and as texts and bytes the type's qualified name and its pickle
 ====================  ==========================================================================
+
+The last row is for dates, times, decimals, fractions, UUIDs, paths and members of enums: they
+can't be changed, so nothing in them depends on which of them are the same object.
 """
 
 import hashlib
+import pickle
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +31,17 @@ from typing import Any
 _LONGEST = 100_000  # codes; a value with more of them has no canonical digest
 _LARGEST_ITEM = 1024 * 1024  # bytes of one item of a set
 _DOUBLE = struct.Struct(">d")
+_FIXED = frozenset(
+    {
+        *(("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")),
+        *(("pathlib", name) for name in ("PosixPath", "WindowsPath")),
+        *(("pathlib", name) for name in ("PurePosixPath", "PureWindowsPath")),
+        *(("pathlib._local", name) for name in ("PosixPath", "WindowsPath")),
+        ("decimal", "Decimal"),
+        ("fractions", "Fraction"),
+        ("uuid", "UUID"),
+    }
+)
 _NAN = b"d\x7f\xf8\0\0\0\0\0\0"
 
 
@@ -55,9 +71,28 @@ def _encode(value: Any, codes: list[bytes]) -> None:
         codes.append(_NAN if value != value else b"d" + _DOUBLE.pack(value))  # noqa: PLR0124 - NaN
     else:
         encode = _ENCODERS.get(kind)
+        if encode is None and _is_fixed(kind):
+            encode = _encode_fixed
         if encode is None or len(codes) > _LONGEST:
             raise _NotPlainError
         encode(value, codes)
+
+
+def _is_fixed(kind: type) -> bool:
+    """Whether values of a type never change; the modules are not imported for it."""
+    return (kind.__module__, kind.__name__) in _FIXED or any(
+        base.__module__ == "enum" and base.__name__ == "Enum" for base in kind.__mro__
+    )
+
+
+def _encode_fixed(value: Any, codes: list[bytes]) -> None:
+    codes.append(b"o")
+    kind = type(value)
+    _encode(f"{kind.__module__}.{kind.__qualname__}", codes)
+    try:
+        _encode_bytes(pickle.dumps(value, 5), codes)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        raise _NotPlainError from None
 
 
 def _encode_bytes(value: bytes, codes: list[bytes]) -> None:

@@ -4,16 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from flowkit.model.manifest import ArtifactRef
-
-Observer = Callable[[str, ArtifactRef], None]
+Observer = Callable[[str, str | None], None]
 
 _observer: ContextVar[Observer | None] = ContextVar("flowkit_observer", default=None)
 
 
 @contextmanager
 def observing(observer: Observer) -> Iterator[None]:
-    """Tell an observer, while this holds, of every read: its token, and what was read."""
+    """Tell an observer, while this holds, of every read: its token, and its digest."""
     token = _observer.set(observer)
     try:
         yield
@@ -21,8 +19,8 @@ def observing(observer: Observer) -> Iterator[None]:
         _observer.reset(token)
 
 
-def observed(token: str, ref: ArtifactRef) -> None:
-    """Tell whoever observes of a read; nobody does outside of a task."""
+def observed(token: str, digest: str | None) -> None:
+    """Tell whoever observes of a read, None if nothing was there; outside of a task, nobody."""
     observer = _observer.get()
     if observer is not None:
-        observer(token, ref)
+        observer(token, digest)

@@ -128,6 +128,10 @@ class ArtifactStore:
         except ArtifactUnloadable as error:
             raise ArtifactUnloadable(f"cannot load a {record.type}: {error.message}") from error
 
+    def type_name(self, kind: type) -> str:
+        """Return the name that refs have for values of a type."""
+        return self._registry.type_name(kind)
+
     def payload(self, ref: ArtifactRef) -> Payload:
         """Return the serialized value, verified, without rebuilding it."""
         return self._payload(self._record(ref))

@@ -24,10 +24,12 @@ from flowkit.ports.materializer import Payload, Peeked
 
 _PROTOCOL = 5
 _CONTAINERS = frozenset({dict, list, tuple, set, frozenset})
+_SETS = frozenset({set, frozenset})
 _SHOWN = (str, dict, list, tuple, set, frozenset, bytes, bytearray)
 _NUMBERS = frozenset({bool, float, int, type(None)})
 _KEYS = _NUMBERS | {str}
 _LARGEST_COMPARED = 256 * 1024  # bytes of a pickle; the canonical form of a larger one takes long
+_LARGEST_SET = 4 * 1024 * 1024  # two pickles of equal sets are rarely equal, so it is worth more
 _NOT_ABOUT_THE_VALUE = (MemoryError, TimeoutException, Interrupted)
 _CLOUDPICKLE_MAY = (pickle.PicklingError, AttributeError, TypeError)
 _BufferCallback = Callable[[pickle.PickleBuffer], bool]
@@ -79,7 +81,8 @@ class PickleMaterializer:
 
     def content_digest(self, value: Any, payload: Payload, digests: Sequence[str]) -> str | None:  # noqa: ARG002 - the port's signature
         """Return the canonical digest of containers of plain values; others have none."""
-        if type(value) not in _CONTAINERS or len(payload.inband) > _LARGEST_COMPARED:
+        limit = _LARGEST_SET if type(value) in _SETS else _LARGEST_COMPARED
+        if type(value) not in _CONTAINERS or len(payload.inband) > limit:
             return None
         if _has_one_pickle(value):
             return None

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 from flowkit.exceptions import FlowkitError, IntegrityError, InternalError, MetadataError
 from flowkit.metastore.database import Params, Row
 from flowkit.metastore.statements import bind, load_statements, storable
+from flowkit.ports.metadata import AUDITED
 
 T = TypeVar("T")
 Clock = Callable[[], int]
@@ -120,6 +122,7 @@ class SqliteConnection:
             raise InternalError(f"the connection to {self._path} belongs to another process")
         if not self._is_open:
             raise InternalError(f"the connection to {self._path} is closed")
+        sys.audit(AUDITED)  # steps with caching are watched for this
         with self._one_at_a_time, translated(self._path):
             try:
                 _begin(self._connection, begin)

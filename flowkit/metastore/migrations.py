@@ -8,7 +8,7 @@ from flowkit.exceptions import MetadataError, SchemaTooNew
 from flowkit.metastore.database import Session
 from flowkit.metastore.statements import split_script
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """The schema that this code reads and writes: the highest number in ``schema/``."""
 SCHEMA_DIRECTORY = Path(__file__).parent / "schema"
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Event, Lock
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from flowkit.metastore.location import without_password
 from flowkit.metastore.pgerrors import Patience, is_outage, translation
 from flowkit.metastore.placeholders import with_placeholders
 from flowkit.metastore.statements import bind, load_statements, storable
+from flowkit.ports.metadata import AUDITED
 
 T = TypeVar("T")
 
@@ -152,6 +154,7 @@ class PostgresConnection:
             raise InternalError(f"the connection to {self.name} belongs to another process")
         if not self._is_open:
             raise InternalError(f"the connection to {self.name} is closed")
+        sys.audit(AUDITED)  # steps with caching are watched for this
         patience = Patience(self._patience)
         with self._one_at_a_time:
             while True:

@@ -878,3 +878,27 @@ DELETE FROM run WHERE key = :run AND deleted_at = 0;
 -- name: insert_pin_of_key
 INSERT INTO run_pin (run, attribute, version, digest, label)
 VALUES (:run, :attribute, :version, :digest, :label);
+
+-- Claims on results that are being computed ------------------------------------------------------
+
+-- name: insert_claim
+INSERT INTO claim (key, run, epoch, task_id) VALUES (:key, :run, :epoch, :task_id)
+ON CONFLICT (key) DO NOTHING;
+
+-- name: claim_holder
+SELECT
+    c.run AS claimed_by, c.epoch AS claimed_in, r.flow, r.run_id, r.token, r.status, r.epoch,
+    r.host, r.boot_id, r.pid, r.pid_start, r.heartbeat
+FROM claim c
+LEFT JOIN run r ON r.key = c.run
+WHERE c.key = :key;
+
+-- name: take_claim
+UPDATE claim SET run = :run, epoch = :epoch, task_id = :task_id
+WHERE key = :key AND run = :claimed_by AND epoch = :claimed_in;
+
+-- name: delete_claims_of_task
+DELETE FROM claim WHERE run = :run AND task_id = :task_id;
+
+-- name: delete_claims_of_run
+DELETE FROM claim WHERE run = :run;

@@ -1,13 +1,15 @@
 """Traces as rows: written with the attempts that leave them, found by key."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from flowkit.content.hashing import digest_of
+from flowkit.metastore.claims import claim_results
 from flowkit.metastore.database import Row, Session, Snapshots, Transactions
+from flowkit.metastore.lease import LockDirectory
 from flowkit.metastore.rows import to_json
-from flowkit.model.records import AttemptOutcome
+from flowkit.model.records import AttemptOutcome, RunLease
 from flowkit.model.traces import Change, Trace, TraceBase
 
 _SHAPES = 16
@@ -51,8 +53,15 @@ class SqlTraceReader:
 class SqlTraceWriter:
     """The `TraceWriter` of every SQL database."""
 
-    def __init__(self, transactions: Transactions) -> None:
+    def __init__(self, transactions: Transactions, locks: LockDirectory) -> None:
         self._transactions = transactions
+        self._locks = locks
+
+    def claim(self, lease: RunLease, wanted: Mapping[int, Sequence[str]]) -> Mapping[int, str]:
+        """Claim what tasks are about to compute; see `TraceWriter.claim`."""
+        return self._transactions.write(
+            lambda session: claim_results(session, self._locks, lease, wanted)
+        )
 
     def delete(self, flow: str, step: str | None = None) -> int:
         """Forget traces; see `TraceWriter.delete`."""

@@ -35,7 +35,7 @@ class SqlWriter:
 
     def __init__(self, transactions: Transactions, locks: LockDirectory) -> None:
         self.versions: VersionWriter = SqlVersionWriter(transactions)
-        self.traces: TraceWriter = SqlTraceWriter(transactions)
+        self.traces: TraceWriter = SqlTraceWriter(transactions, locks)
         self.sweeping: SweepGuard = SqlSweepGuard(transactions, locks)
         self._transactions = transactions
         self._locks = locks
@@ -105,6 +105,7 @@ class SqlWriter:
             error = rows.error_to_json(_CANCELLED)
             session.execute("cancel_attempts", {**facts, "error": error})
             session.execute("finish_run", {**facts, "status": status.value})
+            session.execute("delete_claims_of_run", facts)
 
         self._transactions.write(work)
         lock = self._held.pop(lease.token, None)
@@ -271,6 +272,11 @@ def _end(session: Session, lease: RunLease, ended: Sequence[AttemptOutcome]) -> 
     session.execute_many("insert_read", reads)
     commit_outcomes(session, lease, new)
     insert_traces(session, new)
+    # With the traces: whoever waits finds either the claim or the result.
+    session.execute_many(
+        "delete_claims_of_task",
+        ({"run": lease.key, "task_id": outcome.task_id} for outcome in ended),
+    )
 
 
 def _end_one(session: Session, lease: RunLease, outcome: AttemptOutcome) -> bool:

@@ -39,6 +39,12 @@ class Change:
     exclude: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
 
+    def takes(self, name: str) -> bool:
+        """Whether a merge takes an attribute, unless it is there already."""
+        if name in self.names or name in self.exclude:
+            return False
+        return not self.include or name in self.include
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -93,3 +99,11 @@ class Trace:
     origin: str
     hazards: tuple[str, ...] = ()
     created_at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundElsewhere:
+    """What is at a token of the client's now: its digest as reads have it, and its identity."""
+
+    digest: str
+    identity: str

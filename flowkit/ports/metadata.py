@@ -20,6 +20,9 @@ from flowkit.ports.sweeping import SweepGuard
 from flowkit.ports.traces import TraceReader, TraceWriter
 from flowkit.ports.versions import VersionReader, VersionWriter
 
+AUDITED = "flowkit.metadata"
+"""The event that stores tell Python's audit hooks when they are read or written."""
+
 
 class MetadataWriter(Protocol):
     """What a driver writes. Every method is one transaction, durable when it returns.

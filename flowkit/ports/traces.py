@@ -1,8 +1,9 @@
 """Traces of results that may be reused: found by what they read, kept with the metadata."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from flowkit.model.records import RunLease
 from flowkit.model.traces import Trace
 
 
@@ -34,7 +35,22 @@ class TraceReader(Protocol):
 
 
 class TraceWriter(Protocol):
-    """Forgets traces; they are written with the attempts that leave them."""
+    """Forgets traces, which are written with the attempts that leave them; keeps claims."""
+
+    def claim(self, lease: RunLease, wanted: Mapping[int, Sequence[str]]) -> Mapping[int, str]:
+        """Claim the results that tasks are about to compute, each under all of its keys or none.
+
+        A claim ends with the attempt, in the transaction that commits it, and with the run; one
+        whose driver is dead is taken over. Several tasks of one run may claim the same. Of
+        several runs that try at the same time, one gets it.
+
+        Args:
+            lease: The right to write to the run.
+            wanted: Task id to the keys of its result.
+
+        Returns:
+            The tasks that got nothing, with the pathspec of the run that computes their result.
+        """
 
     def delete(self, flow: str, step: str | None = None) -> int:
         """Forget the traces of a flow, or of one of its steps; return how many there were."""

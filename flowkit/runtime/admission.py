@@ -2,8 +2,8 @@
 
 import os
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from flowkit.model.tasks import Needs, TaskSpec
 
@@ -118,3 +118,27 @@ def with_gang(needs: Needs, spec: TaskSpec) -> Needs:
         "MF_PARALLEL_CONTROL_TASK_ID": str(gang.control_task_id),
     }
     return replace(needs, environment={**needs.environment, **variables})
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the user decided about how tasks are run; plain data.
+
+    Attributes:
+        max_workers: How many tasks run at once; 0 only takes over what can be reused.
+        needs: What each step's attempts need; `Needs()` for those not named.
+        machine: What tasks with declared needs share.
+        retry_delay: Seconds to wait before an attempt, by step and number of the attempt.
+    """
+
+    max_workers: int = 16
+    needs: Mapping[str, Needs] = field(default_factory=dict)
+    machine: Machine = field(default_factory=this_machine)
+    retry_delay: Callable[[str, int], float] = lambda _step, _attempt: 0.0
+
+    def needs_of(self, spec: TaskSpec) -> Needs:
+        """Return what one attempt needs; the handling of a failure is not bounded in time."""
+        needs = self.needs.get(spec.step, Needs())
+        if spec.fallback is not None:
+            needs = replace(needs, timeout=None)
+        return with_gang(needs, spec)

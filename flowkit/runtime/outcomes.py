@@ -1,10 +1,26 @@
 """What the runner commits of an attempt that has ended."""
 
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
 
 from flowkit.enums import Cause, Status
-from flowkit.model.records import AttemptOutcome
+from flowkit.model.records import AttemptOutcome, NewTask
 from flowkit.model.tasks import AttemptError, TaskResult
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt to be committed; ``new`` is set for a reused task, which has no row yet."""
+
+    result: TaskResult
+    outcome: AttemptOutcome
+    new: NewTask | None = None
+    will_retry: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long the attempt took."""
+        return (self.outcome.finished_at - self.outcome.started_at) / 1e6
 
 
 def outcome_of(
@@ -45,3 +61,20 @@ def stopped(outcome: AttemptOutcome, reason: str) -> AttemptOutcome:
         return outcome
     error = AttemptError(Cause.CANCELLED, f"stopped: {reason}", is_charged=False)
     return replace(outcome, status=Status.CANCELLED, error=error)
+
+
+def now_micros() -> int:
+    """Return the time in UTC microseconds."""
+    return time.time_ns() // 1000
+
+
+def is_told(error: AttemptError) -> bool:
+    """Whether the attempt has itself written what went wrong to its log."""
+    if error.cause is Cause.EXIT:
+        return bool(error.type)  # sys.exit, not the end of the process
+    return error.cause in (Cause.EXCEPTION, Cause.ARTIFACT, Cause.TRANSITION)
+
+
+def chose_version(result: TaskResult) -> bool:
+    """Whether an attempt publishes a version of its own choice, which may be taken."""
+    return any(one.version is not None for one in result.publishes)

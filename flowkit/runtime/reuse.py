@@ -1,7 +1,7 @@
 """Results that need not be computed again: from the origin run (resume), from traces (caching)."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from flowkit.content.store import ArtifactStore
@@ -19,11 +19,27 @@ Key = tuple[str, tuple[tuple[str, int], ...], int]
 """What a task is in any run of its flow: step, foreach positions, iteration."""
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Which of the tasks that are about to run shall not.
+
+    Attributes:
+        held: Ids of those whose results another run is computing: ask again later.
+        found: Results that have come meanwhile.
+    """
+
+    held: frozenset[int] = frozenset()
+    found: tuple[TaskResult, ...] = ()
+
+
 class ResultCache(Protocol):
     """Where the runner looks for an equal result before it runs a task."""
 
     def find(self, spec: TaskSpec) -> TaskResult | None:
         """Return a result with status CACHED that is as good as running the spec, or None."""
+
+    def begin(self, specs: Sequence[TaskSpec]) -> Begun:
+        """Take note that tasks are about to run; say which shall wait, or need not run."""
 
     def trace(self, result: TaskResult) -> Trace | None:
         """Return what makes the result of a watched attempt reusable; None when nothing does."""
@@ -35,6 +51,10 @@ class NoReuse:
     def find(self, spec: TaskSpec) -> TaskResult | None:  # noqa: ARG002
         """Return None."""
         return None
+
+    def begin(self, specs: Sequence[TaskSpec]) -> Begun:  # noqa: ARG002
+        """Return that all of them run."""
+        return Begun()
 
     def trace(self, result: TaskResult) -> Trace | None:  # noqa: ARG002
         """Return None."""
@@ -104,6 +124,10 @@ class OriginRun:
             error=task.last.error,
             origin=task.last.origin or f"{self._pathspec}/{task.step}/{task.task_id}",
         )
+
+    def begin(self, specs: Sequence[TaskSpec]) -> Begun:  # noqa: ARG002
+        """Return that all of them run: the origin run has ended."""
+        return Begun()
 
     def trace(self, result: TaskResult) -> Trace | None:  # noqa: ARG002
         """Return None: tasks that run again are found by their place in the run."""

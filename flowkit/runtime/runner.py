@@ -2,9 +2,9 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
@@ -19,13 +19,20 @@ from flowkit.model.events import (
     TaskQueued,
     TaskStarted,
 )
-from flowkit.model.records import AttemptOutcome, NewTask, RunLease
-from flowkit.model.tasks import AttemptError, Needs, TaskResult, TaskSpec
+from flowkit.model.records import NewTask, RunLease
+from flowkit.model.tasks import AttemptError, TaskResult, TaskSpec
 from flowkit.ports.executor import Executor
 from flowkit.ports.metadata import MetadataWriter
-from flowkit.runtime.admission import Admission, Machine, this_machine, with_gang
+from flowkit.runtime.admission import Admission, Policy
 from flowkit.runtime.failure import STORE_FAILURES
-from flowkit.runtime.outcomes import outcome_of, stopped
+from flowkit.runtime.outcomes import (
+    Ended,
+    chose_version,
+    is_told,
+    now_micros,
+    outcome_of,
+    stopped,
+)
 from flowkit.runtime.reporting import Reporter
 from flowkit.runtime.reuse import NoReuse, ResultCache
 from flowkit.runtime.scheduler import Outcome
@@ -34,6 +41,8 @@ HEARTBEAT = 10.0
 """Seconds between signs of life in the metadata."""
 LONGEST_WAIT = 0.5
 """Seconds the executor is waited for at most, so that an interruption is noticed soon."""
+HELD_WAIT = 0.2
+"""Seconds between two looks for a result that another run is computing."""
 
 
 class TaskSource(Protocol):
@@ -54,50 +63,11 @@ class TaskSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """What the user decided about how tasks are run; plain data.
-
-    Attributes:
-        max_workers: How many tasks run at once; 0 only takes over what can be reused.
-        needs: What each step's attempts need; `Needs()` for those not named.
-        machine: What tasks with declared needs share.
-        retry_delay: Seconds to wait before an attempt, by step and number of the attempt.
-    """
-
-    max_workers: int = 16
-    needs: Mapping[str, Needs] = field(default_factory=dict)
-    machine: Machine = field(default_factory=this_machine)
-    retry_delay: Callable[[str, int], float] = lambda _step, _attempt: 0.0
-
-    def needs_of(self, spec: TaskSpec) -> Needs:
-        """Return what one attempt needs; the handling of a failure is not bounded in time."""
-        needs = self.needs.get(spec.step, Needs())
-        if spec.fallback is not None:
-            needs = replace(needs, timeout=None)
-        return with_gang(needs, spec)
-
-
-@dataclass(frozen=True, slots=True)
 class _Active:
     """An attempt that the executor has."""
 
     spec: TaskSpec
     began_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """An attempt to be committed; ``new`` is set for a reused task, which has no row yet."""
-
-    result: TaskResult
-    outcome: AttemptOutcome
-    new: NewTask | None = None
-    will_retry: bool = False
-
-    @property
-    def seconds(self) -> float:
-        """How long the attempt took."""
-        return (self.outcome.finished_at - self.outcome.started_at) / 1e6
 
 
 class Runner:
@@ -137,7 +107,7 @@ class Runner:
         self._presence = presence
         self._queue: deque[TaskSpec] = deque()
         self._delayed: list[tuple[float, TaskSpec]] = []
-        self._ended: list[_Ended] = []
+        self._ended: list[Ended] = []
         self._queued: list[TaskSpec] = []
         self._active: dict[int, _Active] = {}
         self._attempts: dict[int, int] = {}  # of tasks that are retried: the newest one
@@ -211,7 +181,7 @@ class Runner:
         self._commit()
         self._sign_of_life()
 
-    def _poll(self) -> list[_Ended]:
+    def _poll(self) -> list[Ended]:
         if not self._active:
             if self._delayed:
                 with suppress(Empty):
@@ -230,7 +200,7 @@ class Runner:
             self._reporter.tell(Notice(self._executor.notices[self._told_notices]))
             self._told_notices += 1
         # Those that are committed at once come first: that write lets a garbage collection begin.
-        results.sort(key=lambda result: not _chose_version(result))
+        results.sort(key=lambda result: not chose_version(result))
         return [self._received(self._present(result)) for result in results]
 
     def _longest_wait(self) -> float:
@@ -238,7 +208,7 @@ class Runner:
         due = min((at for at, _ in self._delayed), default=now + LONGEST_WAIT)
         return max(0.0, min(LONGEST_WAIT, due - now))
 
-    def _schedule(self, ended: Sequence[_Ended]) -> None:
+    def _schedule(self, ended: Sequence[Ended]) -> None:
         """Feed results to the scheduler; what can be reused counts as ended at once."""
         pending = deque(ended)
         while pending:
@@ -250,22 +220,30 @@ class Runner:
                 if not after.attempt:
                     pending.extend(self._enqueue(after))
 
-    def _enqueue(self, spec: TaskSpec) -> list[_Ended]:
+    def _enqueue(self, spec: TaskSpec) -> list[Ended]:
         """Queue a new task, or return its result when there is an equal one to reuse."""
         self._tasks += 1
         reused = self._reuse.find(spec)
-        if reused is None or (self._presence is not None and self._presence.lost_found(reused)):
-            self._queue.append(spec)
-            self._queued.append(spec)
-            return []
+        if reused is not None and self._is_whole(reused):
+            return [self._taken_over(reused)]
+        self._queue.append(spec)
+        self._queued.append(spec)
+        return []
+
+    def _is_whole(self, reused: TaskResult) -> bool:
+        return self._presence is None or not self._presence.lost_found(reused)
+
+    def _taken_over(self, reused: TaskResult) -> Ended:
         self._reused += 1
-        return [_Ended(reused, outcome_of(reused, _now(), _now(), (0, 0)), self._new(spec))]
+        outcome = outcome_of(reused, now_micros(), now_micros(), (0, 0))
+        ended = Ended(reused, outcome, self._new(reused.spec))
+        return self._published(ended) if chose_version(reused) else ended
 
     def _commit(self) -> None:
         """Commit, then tell, then submit: nothing is acknowledged before it is durable."""
+        started = self._begin()
         ended, queued = self._ended, self._queued
         self._ended, self._queued = [], []
-        started = self._ready() if self._scheduler.outcome is None else []
         if ended or started:
             reused = [entry.new for entry in ended if entry.new is not None]
             new = [*reused, *(self._new(spec) for spec in started)]
@@ -277,11 +255,35 @@ class Runner:
             frames = spec.key.frames
             self._reporter.tell(TaskQueued(spec, frames[-1].num_splits if frames else None))
         for spec in started:
-            self._active[spec.task_id] = _Active(spec, _now())
+            self._active[spec.task_id] = _Active(spec, now_micros())
             if self._presence is not None:
                 self._presence.began(spec.task_id)
             self._reporter.started(spec)
             self._executor.submit(spec, self._policy.needs_of(spec))
+
+    def _begin(self) -> list[TaskSpec]:
+        """Take what starts now, without what another run is computing or has computed since."""
+        started: list[TaskSpec] = []
+        while self._scheduler.outcome is None and (ready := self._ready()):
+            begun = self._reuse.begin(ready)
+            found = {result.spec.task_id: result for result in begun.found}
+            for spec in ready:
+                if spec.task_id in begun.held:
+                    self._hold(spec)
+                elif spec.task_id in found and self._is_whole(found[spec.task_id]):
+                    self._admission.ended(spec)
+                    self._schedule([self._taken_over(found[spec.task_id])])
+                else:
+                    started.append(spec)
+            if not begun.held and not found:
+                break  # otherwise there is room for others
+        return started
+
+    def _hold(self, spec: TaskSpec) -> None:
+        """Look again soon for a result that another run is computing."""
+        self._admission.ended(spec)
+        wait = max(HELD_WAIT, 0.005 * len(self._delayed))  # many are looked for less often
+        self._delayed.append((time.monotonic() + wait, spec))
 
     def _ready(self) -> list[TaskSpec]:
         """Take from the queue what may start now."""
@@ -304,7 +306,7 @@ class Runner:
         else:
             self._queue.extendleft(reversed(specs))
 
-    def _retried(self, entry: _Ended) -> _Ended:
+    def _retried(self, entry: Ended) -> Ended:
         """Return an ended attempt with whether another one follows."""
         if self._attempts.get(entry.result.spec.task_id, 0) <= entry.result.spec.attempt:
             return entry
@@ -322,22 +324,23 @@ class Runner:
             gang_rank=spec.gang.rank if spec.gang else None,
         )
 
-    def _received(self, result: TaskResult) -> _Ended:
+    def _received(self, result: TaskResult) -> Ended:
         spec = result.spec
         active = self._active.pop(spec.task_id)
         self._admission.ended(spec)
         error = None if result.status.is_success else result.error
-        log = self._reporter.ended(spec, "" if error is None or _is_told(error) else error.message)
-        outcome = outcome_of(result, active.began_at, _now(), log)
+        log = self._reporter.ended(spec, "" if error is None or is_told(error) else error.message)
+        outcome = outcome_of(result, active.began_at, now_micros(), log)
         if result.observation is not None:
             outcome = replace(outcome, trace=self._reuse.trace(result))
-        ended = _Ended(result, outcome)
-        return self._published(ended) if _chose_version(result) else ended
+        ended = Ended(result, outcome)
+        return self._published(ended) if chose_version(result) else ended
 
-    def _published(self, ended: _Ended) -> _Ended:
+    def _published(self, ended: Ended) -> Ended:
         """Commit an attempt before anything follows from it: a version it chose may be taken."""
         try:
-            self._saw(self._metadata.record(self._lease, [ended.outcome], []))
+            new = [] if ended.new is None else [ended.new]
+            self._saw(self._metadata.record(self._lease, [ended.outcome], new))
         except VersionExistsError as taken:
             name = f"{type(taken).__module__}.{type(taken).__qualname__}"
             error = AttemptError(Cause.ARTIFACT, taken.message, name, is_retryable=False)
@@ -365,6 +368,8 @@ class Runner:
 
     def _stop_active(self, reason: str) -> None:
         """Cancel what still runs, wait until it is dead, and commit what became of it."""
+        self._queue.clear()  # what waits for a worker starts no more
+        self._delayed.clear()
         for task_id in self._active:
             self._executor.cancel(task_id)
         while self._active:
@@ -378,18 +383,3 @@ class Runner:
         if now - self._last_sign >= HEARTBEAT:
             self._saw(self._metadata.heartbeat(self._lease))
             self._last_sign = now
-
-
-def _is_told(error: AttemptError) -> bool:
-    """Whether the attempt has itself written what went wrong to its log."""
-    if error.cause is Cause.EXIT:
-        return bool(error.type)  # sys.exit, not the end of the process
-    return error.cause in (Cause.EXCEPTION, Cause.ARTIFACT, Cause.TRANSITION)
-
-
-def _chose_version(result: TaskResult) -> bool:
-    return any(one.version is not None for one in result.publishes)
-
-
-def _now() -> int:
-    return time.time_ns() // 1000

@@ -7,10 +7,12 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from types import FrameType
 from typing import Any
 
 from flowkit.model.traces import Hazard
+from flowkit.ports.metadata import AUDITED
 from flowkit.runtime.caching import declared_files
 from flowkit.runtime.projectcode import is_own_file
 
@@ -25,6 +27,10 @@ _MACHINE = frozenset({"lscpu", "nproc", "uname", "ldconfig", "sysctl"})
 _DIRECTORIES = frozenset({"os.listdir", "os.scandir"})
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _ARTIFACTS = (f"{_PACKAGE}/content/", f"{_PACKAGE}/runtime/state.py", f"{_PACKAGE}/stores/")
+_METADATA = (f"{_PACKAGE}/metastore/", f"{_PACKAGE}/config.py")
+"""What opens files to read runs and versions, which is a hazard of its own."""
+_RECORDED = (f"{_PACKAGE}/client/selecting.py", "find_version")
+"""The look into the metadata that is recorded as a read."""
 _READING = ("<frozen", "/importlib/", "/linecache.py", "/tokenize.py")
 """Files of those that read code, not data."""
 _SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/", "/lib")
@@ -55,7 +61,7 @@ class Watch:
 
     def note(self, kind: str, what: str) -> None:
         """Take note of a hazard, with the line of the user's code that is to blame."""
-        where = _user_line(sys._getframe(1))  # noqa: SLF001 - inspect.stack reads source files
+        where = _user_line(sys._getframe(1), kind)  # noqa: SLF001 - inspect.stack reads source files
         if where is not None:
             self._hazards.setdefault((kind, where), Hazard(kind, what, where))
 
@@ -78,7 +84,7 @@ class Watch:
 class Sentinel:
     """The audit hook of a process; it can't be taken away, but rests unless an attempt is watched.
 
-    Making one adds the hook.
+    Making one adds the hook; `the_sentinel` makes one for all attempts of a process.
     """
 
     def __init__(self) -> None:
@@ -108,6 +114,8 @@ class Sentinel:
             watch.opened(arguments[0] or ".", "r", 0)
         elif event == "sqlite3.connect":
             watch.opened(_database(arguments[0]), "r", 0)
+        elif event == AUDITED:
+            watch.note("artifacts", "runs and versions in the store")
 
 
 def _database(address: object) -> object:
@@ -115,6 +123,12 @@ def _database(address: object) -> object:
     text = os.fsdecode(address) if isinstance(address, bytes) else address
     is_uri = isinstance(text, str) and text.startswith("file:")
     return str(text).removeprefix("file:").partition("?")[0] if is_uri else text
+
+
+@cache
+def the_sentinel() -> Sentinel:
+    """Return the sentinel of this process."""
+    return Sentinel()
 
 
 def _is_fresh(mode: object, flags: object) -> bool:
@@ -126,7 +140,7 @@ def _is_fresh(mode: object, flags: object) -> bool:
     return bool(flags & (os.O_TRUNC | os.O_EXCL)) or flags & os.O_ACCMODE == os.O_WRONLY
 
 
-def _user_line(frame: FrameType | None) -> str | None:
+def _user_line(frame: FrameType | None, kind: str) -> str | None:
     """Return file and line of the innermost frame of the user's; None when flowkit is to blame.
 
     Reading artifacts and importing code is no hazard: code has a fingerprint. "" stands for
@@ -134,6 +148,10 @@ def _user_line(frame: FrameType | None) -> str | None:
     """
     while frame is not None:
         path = frame.f_code.co_filename
+        if kind != "artifacts" and path.startswith(_METADATA):
+            return None
+        if (path, frame.f_code.co_name) == _RECORDED:
+            return None
         if path.startswith(_ARTIFACTS) or any(part in path for part in _READING):
             return None
         if path == _WORKER:

@@ -108,7 +108,11 @@ class TaskState:
 
     def note(self, token: str, ref: ArtifactRef | None) -> None:
         """Record a read, unless it is there already."""
-        self._reads.setdefault(token, None if ref is None else ref.digest)
+        self.seen(token, None if ref is None else ref.digest)
+
+    def seen(self, token: str, digest: str | None) -> None:
+        """Record a read of what has this digest, unless it is there already."""
+        self._reads.setdefault(token, digest)
 
     def read(self, name: str) -> Any:
         """Return an inherited artifact and record the read, also when there is none."""

@@ -3,9 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from flowkit.content.canonical import canonical_digest
+from flowkit.content.hashing import digest_of
 from flowkit.model.manifest import ArtifactRef, Frame, Manifest, Read
 from flowkit.model.tasks import TaskSpec
-from flowkit.model.traces import Change, Trace
+from flowkit.model.traces import Change, FoundElsewhere
+
+OF_CLIENT = ("version", "record")
+"""Reads of named artifacts that a step finds by itself: which one, and what is known of it."""
+
+
+Elsewhere = Callable[[str], FoundElsewhere | None]
 
 
 class TaskInputs:
@@ -18,6 +25,7 @@ class TaskInputs:
         read_only: Names that are the same in all steps.
         class_digest: Returns a digest of the code of a class by its qualified name, "" for one
             that is not the user's.
+        elsewhere: Finds what is at a token of the client's.
     """
 
     def __init__(
@@ -27,10 +35,12 @@ class TaskInputs:
         manifests: Sequence[Manifest],
         read_only: frozenset[str],
         class_digest: Callable[[str], str],
+        elsewhere: Elsewhere = lambda _token: None,
     ) -> None:
         self._spec = spec
         self._manifests = manifests
         self._class_digest = class_digest
+        self._elsewhere = elsewhere
         basis = root if spec.is_join or not manifests else manifests[0]
         self.inherited = {
             name: ref
@@ -41,6 +51,9 @@ class TaskInputs:
     def identity(self, token: str) -> str | None:
         """Return what tells what is at a token from anything else; None if nothing is there."""
         kind, _, rest = token.partition(":")
+        if kind in OF_CLIENT:
+            found = self._elsewhere(token)
+            return None if found is None else found.identity
         frames = self._spec.key.frames
         if kind == "attr":
             return self._attribute(rest)
@@ -48,9 +61,31 @@ class TaskInputs:
             return self._of_inputs(rest)
         if kind == "depth":
             return str(len(frames))
-        if kind == "materializer":
+        if kind in ("materializer", "artifact"):  # the value of an id never changes
             return f"{rest}+{self._code_of(rest)}"
         return self._of_frames(frames, token)
+
+    @property
+    def everything(self) -> str:
+        """The digest of all that the task could read: equal ones read the same."""
+        frames = [
+            [frame.step, frame.index, frame.num_splits, self._of_ref(frame.item)]
+            for frame in self._spec.key.frames
+        ]
+        parts = [self._of_all(self.inherited), frames]
+        if self._spec.is_join:
+            parts += [
+                [manifest.step, len(manifest.frames), self._of_all(manifest.artifacts)]
+                for manifest in self._manifests
+            ]
+        return canonical_digest(parts) or digest_of(repr(parts).encode())
+
+    def is_steady(self, read: Read) -> bool:
+        """Whether what a task has found by itself is still there when the task has ended."""
+        if read.token.partition(":")[0] not in OF_CLIENT:
+            return True
+        found = self._elsewhere(read.token)
+        return (None if found is None else found.digest) == read.digest
 
     def digest(self, read: Read) -> str | None:
         """Return the digest that a read finds today; None if it finds none."""
@@ -73,7 +108,7 @@ class TaskInputs:
         return {
             name
             for name in (self.names if merges else ())
-            if any(_takes(change, name) for change in merges) and len(self.values(name)) > 1
+            if any(change.takes(name) for change in merges) and len(self.values(name)) > 1
         }
 
     def values(self, name: str) -> dict[str, ArtifactRef]:
@@ -122,6 +157,11 @@ class TaskInputs:
             return str(frames[at].index)
         return _joined([f"{frame.index}/{frame.num_splits}" for frame in frames])
 
+    def _of_all(self, artifacts: Mapping[str, ArtifactRef]) -> list[list[str | None]]:
+        return [
+            [name, self._of_ref(artifacts[name])] for name in sorted(artifacts) if name[0] != "_"
+        ]
+
     def _of_ref(self, ref: ArtifactRef | None) -> str | None:
         """Return the identity of a value and of the user's classes that make it what it is."""
         if ref is None:
@@ -132,41 +172,6 @@ class TaskInputs:
     def _code_of(self, name: str) -> str:
         """Return a digest of a class of the user's, "" for other names."""
         return self._class_digest(name) if "." in name else ""
-
-
-def replayed(inputs: TaskInputs, trace: Trace) -> dict[str, ArtifactRef] | None:
-    """Return what a task that is not run hands on of its inputs: merges and deletions done again.
-
-    None if a merge might fail today, or compare values that it did not compare then.
-    """
-    kept = dict(inputs.inherited)
-    for change in trace.changes:
-        if not change.is_merge:
-            for name in change.names:
-                kept.pop(name, None)
-        elif not _merge(inputs, change, trace, kept):
-            return None
-    return kept
-
-
-def _merge(inputs: TaskInputs, change: Change, trace: Trace, kept: dict[str, ArtifactRef]) -> bool:
-    mine = {*change.names, *kept}
-    wanted = [name for name in inputs.names if name not in mine and _takes(change, name)]
-    if any(name not in wanted and name not in mine for name in change.include):
-        return False
-    for name in wanted:
-        refs = inputs.values(name)
-        if len(refs) > 1 and f"attr:{name}" not in trace.reads:
-            return False
-        kept[name] = next(iter(refs.values()))
-    return True
-
-
-def _takes(change: Change, name: str) -> bool:
-    """Whether a merge takes an attribute, unless it is there already."""
-    if name in change.names or name in change.exclude:
-        return False
-    return not change.include or name in change.include
 
 
 def _joined(parts: Sequence[str | None]) -> str:

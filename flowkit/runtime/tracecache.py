@@ -2,8 +2,9 @@
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from flowkit.authoring.builtin import environment
 from flowkit.authoring.flowdef import FlowDef
@@ -13,21 +14,31 @@ from flowkit.content.hashing import digest_of
 from flowkit.content.store import ArtifactStore
 from flowkit.enums import Status
 from flowkit.exceptions import BlobMissing, IntegrityError
-from flowkit.model.manifest import Manifest, Read
+from flowkit.model.manifest import Manifest
 from flowkit.model.tasks import TaskResult, TaskSpec
-from flowkit.model.traces import Hazard, Trace, TraceBase
+from flowkit.model.traces import Trace, TraceBase
 from flowkit.ports.traces import TraceReader
 from flowkit.runtime.caching import CachePolicy, declared_files, texts
 from flowkit.runtime.causes import Cause, find_cause
 from flowkit.runtime.choosing import choices_of
 from flowkit.runtime.fingerprint import Fingerprints
 from flowkit.runtime.labels import Labels
-from flowkit.runtime.taskinputs import TaskInputs, replayed
+from flowkit.runtime.producers import Producers
+from flowkit.runtime.replay import Replay
+from flowkit.runtime.reuse import Begun
+from flowkit.runtime.taskinputs import Elsewhere, TaskInputs
 
-_DIRECT = "artifact:"
-"""Begins the tokens of versions that the step looked up itself: next time it may find another."""
 _RECENT = 20
 """How many earlier results are compared to say why a step runs."""
+_EXPLAINED = 20
+"""For how many tasks of one step that is done."""
+
+Claim = Callable[[Mapping[int, Sequence[str]]], Mapping[int, str]]
+"""Claims results for tasks by id; returns those that another run is computing, with that run."""
+
+
+def _claim_nothing(_wanted: Mapping[int, Sequence[str]]) -> Mapping[int, str]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,8 @@ class TraceCache:
         policy: Which results are reused.
         main_module: The name under which ``__main__`` can be imported.
         labels: Says what results are called today; None when the flow names no artifacts.
+        claim: Keeps other runs from computing what this one is about to compute.
+        elsewhere: Finds named artifacts that steps look for by themselves.
         explain: Told, of each task that runs, what has changed since an earlier one.
     """
 
@@ -60,6 +73,8 @@ class TraceCache:
         policy: CachePolicy,
         main_module: str = "__main__",
         labels: Labels | None = None,
+        claim: Claim = _claim_nothing,
+        elsewhere: Elsewhere = lambda _token: None,
         explain: Callable[[TaskSpec, str], None] = lambda _spec, _text: None,
     ) -> None:
         self._traces = traces
@@ -67,31 +82,54 @@ class TraceCache:
         self._flow = flow
         self._policy = policy
         self._fingerprints = Fingerprints(flow, main_module)
-        self._labels = labels
+        self._claim = claim
+        self._elsewhere = elsewhere
         self._explain = explain
+        self._producers = Producers(self._manifest)
+        self._explained: dict[str, int] = {}
+        self._replay = Replay(flow, store, labels)
         self._keys: dict[str, _Key] = {}
         self._told: set[tuple[str, object]] = set()
         self._manifests: dict[str, Manifest] = {}
 
     def find(self, spec: TaskSpec) -> TaskResult | None:
         """Return the result of a task that ran the same code and would read the same."""
-        policy = self._policy
-        if spec.step not in policy.steps or spec.gang is not None:
-            return None
-        if not policy.is_read or spec.step in policy.refresh:
+        key = self._key(spec) if self._is_looked_up(spec) else None
+        if key is None or key.hazards:
             return None
         try:
             inputs = self._inputs(spec)
-            key = self._key(spec)
-            trace = None if key.hazards else self._lookup(inputs, key)
-            found = None if trace is None else self._result(spec, inputs, trace)
-            if found is None and not key.hazards:
-                cause = self.cause(spec)
-                self._say(spec, cause.text, cause.differences)
+            trace = self._usable(self._traces.find(list(self._keys_of(inputs, key).values())))
+            result = None if trace is None else self._replay.result(spec, inputs, trace)
         except (BlobMissing, IntegrityError):
             self._say(spec, "ran because the data of its earlier result are missing or damaged")
             return None
-        return found
+        if result is not None and result.manifest is not None:
+            left = self._manifest(result.manifest)
+            self._producers.wrote(spec.step, {n: left.artifacts[n] for n in left.written})
+            self._producers.reused(spec.step, str(result.origin))
+        return result
+
+    def begin(self, specs: Sequence[TaskSpec]) -> Begun:
+        """Claim the results of tasks that are about to run, and look once more for them.
+
+        Another run may have computed one between the first look and the claim.
+        """
+        looked_up = [spec for spec in specs if self._is_looked_up(spec)]
+        wanted = {spec.task_id: self._claimed_keys(spec) for spec in looked_up}
+        wanted = {task_id: keys for task_id, keys in wanted.items() if keys}
+        held = self._claim(wanted) if wanted else {}
+        found = {}
+        for spec in looked_up:
+            holder = held.get(spec.task_id)
+            result = self.find(spec) if spec.task_id in wanted and holder is None else None
+            if holder is not None:
+                self._say(spec, f"waits for run {holder}, which is computing the same", spec)
+            elif result is not None:
+                found[spec.task_id] = result
+            else:
+                self._explain_run(spec)
+        return Begun(frozenset(held), tuple(found.values()))
 
     def trace(self, result: TaskResult) -> Trace | None:
         """Return the trace of a task that succeeded; its hazards say if it can't be reused."""
@@ -103,13 +141,12 @@ class TraceCache:
             inputs = self._inputs(spec)
         except (BlobMissing, IntegrityError):
             return None
+        if not all(map(inputs.is_steady, result.reads)):
+            return None  # another version was published meanwhile: who knows what it would read
         key = self._key(spec)
         ignored = texts(self._flow.steps[spec.step].options.get("cache_ignores"))
-        looked_up = [read.token for read in result.reads if read.token.startswith(_DIRECT)]
-        hazards = (*seen.hazards, *(Hazard("artifacts", token) for token in looked_up))
-        dynamic = tuple(str(hazard) for hazard in hazards if hazard.kind not in ignored)
-        untraced = ("merge:", _DIRECT)
-        tokens = {read.token for read in result.reads if not read.token.startswith(untraced)}
+        dynamic = tuple(str(hazard) for hazard in seen.hazards if hazard.kind not in ignored)
+        tokens = {read.token for read in result.reads if not read.token.startswith("merge:")}
         tokens |= {f"attr:{name}" for name in inputs.differing(seen.changes)}
         tokens |= {f"materializer:{ref.materializer}" for ref in result.written.values()}
         tokens |= {"depth", "inputs"} if spec.is_join else {"depth"}
@@ -123,6 +160,7 @@ class TraceCache:
             origin=spec.pathspec,
             hazards=(*key.hazards, *dynamic),
         )
+        self._producers.wrote(spec.step, result.written)
         for hazard in trace.hazards:
             self._say(spec, f"can't be reused, as the step looks at {hazard}")
         return trace
@@ -130,37 +168,58 @@ class TraceCache:
     def cause(self, spec: TaskSpec) -> Cause:
         """Return why there is no result for a task, from the earlier one that is most like it."""
         recent = self._traces.recent(spec.flow, spec.step, limit=_RECENT)
-        return find_cause(recent, self._key(spec).base, self._inputs(spec))
+        inputs = self._inputs(spec)
+        origin = partial(self._producers.origin, spec, inputs)
+        return find_cause(recent, self._key(spec).base, inputs, origin)
+
+    def _explain_run(self, spec: TaskSpec) -> None:
+        """Say why a task runs; of very many like it, some will do."""
+        self._explained[spec.step] = self._explained.get(spec.step, 0) + 1
+        if self._explained[spec.step] > _EXPLAINED or self._key(spec).hazards:
+            return
+        try:
+            cause = self.cause(spec)
+        except (BlobMissing, IntegrityError):
+            return  # the task will say so
+        self._producers.ran(spec.step, cause)
+        self._say(spec, cause.text, cause.differences)
 
     # --- keys -------------------------------------------------------------------------------------
 
-    def _key(self, spec: TaskSpec) -> _Key:
+    def base(self, step: str, *, is_join: bool) -> TraceBase:
         """Return what a step's results depend on beside what they read."""
-        step = self._flow.steps[spec.step]
+        return self._key_of(step, is_join=is_join).base
+
+    def _key(self, spec: TaskSpec) -> _Key:
+        return self._key_of(spec.step, is_join=spec.is_join)
+
+    def _key_of(self, of: str, *, is_join: bool) -> _Key:
+        step = self._flow.steps[of]
         depends = texts(step.options.get("cache_depends"))
-        known = self._keys.get(spec.step)
+        known = self._keys.get(of)
         if known is not None and not depends:
             return known  # files may change, the code does not
         code = self._fingerprints.step(step.name)
         parts = dict(code.parts)
         parts["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
-        parts["kind"] = "join" if spec.is_join else "step"
+        parts["kind"] = "join" if is_join else "step"
         for path in declared_files(depends):
             parts[f"file {path}"] = _file_digest(path)
         variables = {one[4:]: None for one in depends if one.startswith("env:")}
         for name in variables:
-            parts[f"environment {name}"] = str(self._policy.variables.get(name))
+            value = self._policy.variables.get(name)
+            parts[f"environment {name}"] = canonical_digest(value) or ""
         declared = step.decorator(environment)
-        for name, value in (declared.vars if declared else {}).items():
-            parts[f"environment {name}"] = str(value)
+        for name, given in (declared.vars if declared else {}).items():
+            parts[f"environment {name}"] = canonical_digest(str(given)) or ""
         parts |= self._materializers(step)
         ignored = {*texts(step.options.get("cache_ignores"))}
         ignored |= {"environment"} if variables else set()
         hazards = tuple(str(hazard) for hazard in code.hazards if hazard.kind not in ignored)
-        digest = canonical_digest(["fk1", spec.flow, spec.step, parts])
-        base = TraceBase(digest or digest_of(repr(parts).encode()), spec.flow, spec.step, parts)
-        self._keys[spec.step] = _Key(base, hazards)
-        return self._keys[spec.step]
+        digest = canonical_digest(["fk1", self._flow.name, of, parts])
+        base = TraceBase(digest or digest_of(repr(parts).encode()), self._flow.name, of, parts)
+        self._keys[of] = _Key(base, hazards)
+        return self._keys[of]
 
     def _materializers(self, step: StepDef) -> dict[str, str]:
         """Return the parts of materializers that the step's own values are stored with."""
@@ -169,57 +228,53 @@ class TraceCache:
         names = [f"{one.__module__}.{one.__qualname__}" for one in chosen]
         return {f"materializer {name}": self._fingerprints.of_class(name) for name in names}
 
-    def _lookup(self, inputs: TaskInputs, key: _Key) -> Trace | None:
+    def _is_looked_up(self, spec: TaskSpec) -> bool:
+        policy = self._policy
+        is_asked = policy.is_read and spec.step in policy.steps and spec.step not in policy.refresh
+        return is_asked and spec.gang is None and spec.fallback is None
+
+    def _keys_of(self, inputs: TaskInputs, key: _Key) -> Mapping[tuple[str, ...], str]:
+        """Return the keys that a result would have by what was read, the newest way first."""
         base = key.base.digest
-        keys = [
-            trace_key(base, {token: inputs.identity(token) for token in tokens})
+        return {
+            tokens: trace_key(base, {token: inputs.identity(token) for token in tokens})
             for tokens in self._traces.shapes(base)
-        ]
-        found = self._traces.find(keys)
+        }
+
+    def _claimed_keys(self, spec: TaskSpec) -> tuple[str, ...]:
+        """Return under what a result is claimed before anybody knows what it will read.
+
+        One key is made of all that it could read; another one, where the code has run before, of
+        what it has read last: that one is the same whatever else differs. () if the result can't
+        be reused, so that nobody waits for it in vain.
+        """
+        key = self._key(spec)
+        if key.hazards:
+            return ()
+        try:
+            inputs = self._inputs(spec)
+        except (BlobMissing, IntegrityError):
+            return ()
+        keys = list(self._keys_of(inputs, key).values())
+        known = self._traces.find(keys)
+        if known is not None and known.hazards:
+            return ()
+        return (trace_key(key.base.digest, {"everything": inputs.everything}), *keys[:1])
+
+    def _usable(self, found: Trace | None) -> Trace | None:
         return None if found is None or found.hazards or self._is_old(found) else found
 
     def _is_old(self, trace: Trace) -> bool:
         limit = self._flow.steps[trace.base.step].options.get("cache_ttl")
         return limit is not None and time.time() - trace.created_at / 1e6 > float(limit)
 
-    # --- results ----------------------------------------------------------------------------------
-
-    def _result(self, spec: TaskSpec, inputs: TaskInputs, trace: Trace) -> TaskResult | None:
-        """Build the result anew: what was written is the trace's, all else is of today's inputs."""
-        earlier = self._store.get_manifest(trace.manifest)
-        kept = replayed(inputs, trace)
-        if kept is None:
-            return None
-        written = {name: earlier.artifacts[name] for name in earlier.written}
-        taken = None if earlier.next is None else self._store.with_items(earlier.next)
-        refs = [*written.values(), *((taken.items if taken else None) or ())]
-        for ref in refs:
-            self._store.payload(ref)  # read and verified, not rebuilt
-        manifest = Manifest(
-            artifacts={**kept, **written},
-            written=earlier.written,
-            reads=tuple(Read(read.token, inputs.digest(read)) for read in earlier.reads),
-            next=taken,
-            step=spec.step,
-            frames=spec.key.frames,
-        )
-        publishes = self._labels.of(spec, manifest) if self._labels else ()
-        if publishes is None:
-            return None
-        return TaskResult(
-            spec=spec,
-            status=Status.CACHED,
-            manifest=self._store.put_manifest(manifest),
-            next=taken,
-            reads=manifest.reads,
-            origin=trace.origin,
-            publishes=publishes,
-        )
+    # --- inputs -----------------------------------------------------------------------------------
 
     def _inputs(self, spec: TaskSpec) -> TaskInputs:
         root = self._manifest(spec.root)
         manifests = [self._manifest(digest) for digest in spec.inputs]
-        return TaskInputs(spec, root, manifests, self._flow.read_only, self._fingerprints.of_class)
+        code = self._fingerprints.of_class
+        return TaskInputs(spec, root, manifests, self._flow.read_only, code, self._elsewhere)
 
     def _manifest(self, digest: str) -> Manifest:
         if digest not in self._manifests:

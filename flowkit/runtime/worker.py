@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flowkit.authoring.builtin import retry
 from flowkit.authoring.current import Parallel, TaskContext, entered
@@ -39,9 +39,6 @@ from flowkit.runtime.labels import held_back
 from flowkit.runtime.root import GRAPH_INFO, RUN_INFO
 from flowkit.runtime.state import InputTask, TaskState
 
-if TYPE_CHECKING:
-    from flowkit.runtime.sentinel import Sentinel
-
 
 class Worker:
     """Runs attempts of one flow's tasks.
@@ -57,7 +54,6 @@ class Worker:
         self._graph = graph
         self._store = store
         self._held = held_back(definition, graph)
-        self._sentinel: Sentinel | None = None
 
     def __call__(self, spec: TaskSpec) -> TaskResult:
         """Run one attempt; every failure, also of the store, becomes a failed result."""
@@ -131,12 +127,10 @@ class Worker:
 
     def _watched(self, task: "OpenTask") -> TaskResult:
         """Run an attempt and note what it looks at beside its artifacts."""
-        from flowkit.runtime.sentinel import Sentinel, Watch  # noqa: PLC0415 - few are watched
+        from flowkit.runtime.sentinel import Watch, the_sentinel  # noqa: PLC0415 - few are watched
 
-        if self._sentinel is None:
-            self._sentinel = Sentinel()
         options = self._definition.steps[task.state.step].options
-        with self._sentinel.watching(Watch(texts(options.get("cache_depends")))) as watch:
+        with the_sentinel().watching(Watch(texts(options.get("cache_depends")))) as watch:
             task.context = replace(task.context, look=watch.looked)
             raised = task.run()
         result = self.commit(task, raised)
@@ -209,7 +203,7 @@ class OpenTask:
         outermost_first = sorted(self._step.decorators, key=attrgetter("is_inner"))
         for decorator in reversed(outermost_first):
             call = partial(decorator.wrap, call, self.context)
-        with entered(self.context), observing(self.state.note):
+        with entered(self.context), observing(self.state.seen):
             # One of the three places that catch everything: user code may raise anything.
             try:
                 call()

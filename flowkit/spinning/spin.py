@@ -26,10 +26,11 @@ from flowkit.model.tasks import TaskResult, TaskSpec
 from flowkit.ports.executor import Executor
 from flowkit.ports.listener import Listener
 from flowkit.ports.metadata import MetadataWriter
+from flowkit.runtime.admission import Policy
 from flowkit.runtime.policies import step_needs
 from flowkit.runtime.recorded import OneTask, recorded_spec
 from flowkit.runtime.reporting import Reporter
-from flowkit.runtime.runner import Policy, Runner
+from flowkit.runtime.runner import Runner
 from flowkit.spinning.address import Address
 from flowkit.spinning.inputs import SpinInputs
 

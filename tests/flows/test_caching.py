@@ -149,13 +149,28 @@ def test_an_environment_variable_that_is_declared_counts(cached):
     assert run_with(cached, [], OUTSIDE="here")[0] == {"files"}
 
 
-def test_a_line_says_what_has_changed(cached):
+def test_a_line_says_what_has_changed_and_follows_it_to_its_root(cached):
     _, outcome = run_with(cached, [("helpers.py", "return 7", "return 9")])
 
-    assert (
-        "start/1] ran because function helpers.helper changed (compared with Cached/" in outcome.out
+    edited = "helper helpers.helper() was edited"
+    assert f"start/1] ran because {edited} (compared with Cached/" in outcome.out
+    followed = re.findall(
+        r"/(\w+)/\d+\] ran because read '(\w+)' changed \(.*?\), (.*) \(", outcome.out
     )
-    assert "ran because read 'a' changed (" in outcome.out
+    assert followed == [("end", "a", f"produced by start, whose {edited}")]
+
+
+def test_explain_tells_the_same_later(cached):
+    steps, outcome = run_with(cached, [("helpers.py", "return 7", "return 11")])
+    run = re.search(r"run-id (\d+)", outcome.out).group(1)
+
+    told = cached.store("cache", "explain", f"Cached/{run}/end").out
+    reused = cached.store("cache", "explain", f"Cached/{run}/join").out
+
+    assert steps == {"start", "end"}
+    assert "ran because read 'a' changed" in told
+    assert "produced by start, whose helper helpers.helper() was edited" in told
+    assert re.match(rf"Cached/{run}/join/\d+: taken over from Cached/\d+/join/\d+\n", reused)
 
 
 def test_lost_data_are_computed_again(program):

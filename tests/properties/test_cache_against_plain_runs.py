@@ -5,6 +5,8 @@ import sys
 from dataclasses import replace
 from types import ModuleType
 
+import pytest
+
 from flowkit import FlowSpec, step
 from flowkit.authoring.flowspec import definition
 from flowkit.content.registry import Registry
@@ -20,6 +22,9 @@ from flowkit.runtime.tracecache import TraceCache, trace_key
 from flowkit.runtime.worker import Worker
 from flowkit.stores.memory import MemoryBlobStore
 
+CAMPAIGN = 20_000
+"""Programs of the whole campaign, ``make cache-campaign``; each is edited twice and runs thrice."""
+CHUNK = 500
 NAMES = ("p", "q", "r", "s")
 STEPS = ("start", "a", "b", "join", "work", "gather", "end")
 
@@ -281,6 +286,15 @@ def differences(programs, seed, cache_of):
 
 def test_caching_changes_no_result_of_random_flows():
     wrong, reused, tasks = differences(100, 1, TraceCache)
+
+    assert wrong == 0
+    assert reused > tasks / 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1000, 1000 + CAMPAIGN // CHUNK))
+def test_the_same_of_twenty_thousand(seed):
+    wrong, reused, tasks = differences(CHUNK, seed, TraceCache)
 
     assert wrong == 0
     assert reused > tasks / 4

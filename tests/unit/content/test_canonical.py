@@ -1,6 +1,12 @@
 """The canonical digest of plain values, written down once and for ever."""
 
+import datetime as dt
 import hashlib
+import os
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -69,6 +75,60 @@ def endless():
 )
 def test_other_values_have_none(value):
     assert canonical_digest(value) is None
+
+
+ZOO = """
+import datetime as dt, sys, uuid
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from pathlib import Path
+from flowkit.materializers.pickled import PickleMaterializer
+from flowkit.testing.materializers import content_of
+
+class Colour(Enum):
+    RED = 1
+    BLUE = 2
+
+for value in (
+    {str(number) for number in range(60_000)},
+    {dt.date(2020, 1, 1), dt.date(2020, 1, 2), dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)},
+    [{Decimal("1.5"), Decimal("2")}, {"x": {Fraction(1, 2), Fraction(1, 3), "y"}}],
+    {uuid.UUID(int=1), uuid.UUID(int=2), Path("a/b"), Path("c")},
+    {Colour.RED, Colour.BLUE},
+    {frozenset({"a", "b"}), frozenset({"c", ("d", 1)})},
+):
+    digest = content_of(PickleMaterializer(), value)
+    assert digest is not None, value
+    print(digest)
+"""
+
+
+def test_sets_have_the_same_digest_whatever_the_seed_of_hashes():
+    def digests(seed):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        command = [sys.executable, "-c", ZOO]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout.split()
+
+    first, second = digests("1"), digests("2")
+
+    assert first == second
+    assert len(set(first)) == 6
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (dt.date(2020, 1, 1), dt.datetime(2020, 1, 1)),  # noqa: DTZ001 - a naive one, on purpose
+        (Decimal("1.0"), Decimal("1.00")),
+        (Path("a"), PurePosixPath("a")),
+        (dt.date(2020, 1, 1), "2020-01-01"),
+    ],
+)
+def test_values_of_other_types_or_digits_differ(one, other):
+    assert canonical_digest([one]) != canonical_digest([other])
+    assert canonical_digest([one]) is not None
 
 
 def test_values_that_share_parts_and_values_that_do_not_are_equal():

@@ -16,9 +16,9 @@ from flowkit.model.events import RunEnded, RunEvent, TaskEnded, TaskQueued, Task
 from flowkit.model.manifest import ArtifactRef, Transition
 from flowkit.model.records import NewRun
 from flowkit.model.tasks import AttemptError, TaskResult
-from flowkit.runtime.admission import Machine
+from flowkit.runtime.admission import Machine, Policy
 from flowkit.runtime.reporting import Reporter
-from flowkit.runtime.runner import Policy, Runner
+from flowkit.runtime.runner import Runner
 from flowkit.runtime.scheduler import Scheduler, SchedulerPolicy
 
 REF = ArtifactRef("0" * 64, "pickle", "int", 1)
@@ -229,6 +229,20 @@ def test_an_interruption_cancels_the_run(tmp_path):
     assert {tasks[number].last.status for number in (3, 4, 5)} == {Status.CANCELLED}
     assert 6 not in tasks
     assert isinstance(drive.events[-1], RunEnded)
+
+
+def test_nothing_that_waits_for_a_worker_starts_after_an_interruption(tmp_path):
+    def work(spec):
+        if spec.task_id == 2:
+            drive.runner.interrupt(15)
+        return succeed(spec)
+
+    drive = Drive(tmp_path, work, max_workers=1)
+
+    with pytest.raises(Interrupted):
+        drive.run()
+    _, tasks = drive.read()
+    assert 4 not in tasks
 
 
 def test_an_interruption_does_not_wait_for_a_delayed_retry(tmp_path):

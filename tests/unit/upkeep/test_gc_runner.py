@@ -12,8 +12,9 @@ from flowkit.graph.build import build_graph
 from flowkit.metastore.sqlite import open_reader
 from flowkit.model.manifest import Transition
 from flowkit.model.tasks import TaskResult
+from flowkit.runtime.admission import Policy
 from flowkit.runtime.reporting import Reporter
-from flowkit.runtime.runner import Policy, Runner
+from flowkit.runtime.runner import Runner
 from flowkit.runtime.scheduler import Scheduler, SchedulerPolicy
 
 
