@@ -96,7 +96,12 @@ def create_file(path: str, flags: int = os.O_RDWR) -> int:
     """
     access = access_in(os.path.dirname(path))
     descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, access.file)
-    os.fchmod(descriptor, access.file)
+    try:
+        os.fchmod(descriptor, access.file)
+    except OSError:
+        os.unlink(path)
+        os.close(descriptor)
+        raise
     return descriptor
 
 
