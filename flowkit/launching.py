@@ -120,8 +120,10 @@ def drive(
         try:
             keep_manifest(metadata.sweeping, root.store, digest, root.save)
             _announce(lease, request, settings)
-            log = RunLogWriter(wiring.log_path(settings, lease.token))
-            reporter = Reporter(log, launch.listeners, request.max_log_size)
+            logs = wiring.run_logs(settings, root.store)
+            log = RunLogWriter(logs.path(lease.token))
+            share = partial(logs.upload, lease.token)
+            reporter = Reporter(log, launch.listeners, request.max_log_size, share)
             opened.callback(reporter.close)
             reporter.tell(RunStarted(flow.name, lease.run_id, origin.run_id if origin else None))
             for pin in launch.pins:

@@ -10,6 +10,7 @@ from flowkit.authoring.flowdef import FlowDef
 from flowkit.authoring.flowspec import definition
 from flowkit.authoring.seeds import UNSEEDED
 from flowkit.config import Settings, adopt, load_settings, settings_for
+from flowkit.content.logfiles import RunLogs
 from flowkit.content.store import ArtifactStore
 from flowkit.exceptions import S3URLException, UsageError
 from flowkit.flowmodule import load_class, main_module
@@ -28,11 +29,6 @@ if TYPE_CHECKING:
 
 Work = Callable[[TaskSpec], TaskResult]
 EXECUTORS = ("local", "inline", "spawn")
-
-
-def log_path(settings: Settings, token: str) -> str:
-    """Return the path of a run's log file; the token is the run's random name."""
-    return os.path.join(settings.home, "logs", f"{token}.log")
 
 
 def share_home(settings: Settings, group: str) -> str:
@@ -94,12 +90,20 @@ def _open_s3(settings: Settings) -> BlobStore:
     requests = Requests(connection, settings.s3_retry_seconds)
     # What a cache has is not uploaded again: so each store needs one of its own.
     identity = f"{settings.s3_endpoint_url} {bucket} {prefix.rstrip('/')}"
-    directory = settings.client_cache_path or os.path.join(settings.home, "cache")
-    path = os.path.join(os.path.expanduser(directory), digest_of(identity.encode())[:16])
+    path = os.path.join(_cache_directory(settings), digest_of(identity.encode())[:16])
     store = S3BlobStore(
         Bucket(requests, bucket), prefix.rstrip("/"), settings.s3_encryption, f"{path}/service"
     )
     return ReadThroughStore(store, BlobCache(path, int(settings.client_cache_max_size * 1e6)))
+
+
+def _cache_directory(settings: Settings) -> str:
+    return os.path.expanduser(settings.client_cache_path or os.path.join(settings.home, "cache"))
+
+
+def run_logs(settings: Settings, store: ArtifactStore) -> RunLogs:
+    """Return where the logs of runs are whose values are there."""
+    return RunLogs(settings.home, store.files, os.path.join(_cache_directory(settings), "logs"))
 
 
 def open_store(settings: Settings, main_module: str | None = None) -> ArtifactStore:
@@ -296,11 +300,12 @@ def open_session(location: str | None = None) -> "Session":
     from flowkit.client.session import Session
 
     settings = load_settings() if location is None else settings_for(location)
+    store = open_store(settings)
     return Session(
         metadata=open_reader(settings),
         writer=lambda: open_writer(settings),
-        store=open_store(settings),
-        log_path=lambda token: log_path(settings, token),
+        store=store,
+        logs=run_logs(settings, store),
         location=settings.metadata_location,
         user_namespace=settings.namespace or "",
         user=settings.user,

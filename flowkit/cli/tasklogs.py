@@ -1,7 +1,7 @@
 """What tasks have written, printed: at once, or as it comes."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,6 +9,7 @@ import click
 
 from flowkit.cli.printing import tasks_of
 from flowkit.client import Task
+from flowkit.exceptions import DataMissingError
 from flowkit.model.pathspec import Pathspec
 
 
@@ -50,17 +51,29 @@ def print_logs(address: Pathspec, view: LogView) -> None:
 
 
 def _print_tasks(tasks: Iterator[Task], view: LogView) -> None:
+    lost = []
     for task in tasks:
+        lost.append(task.lost_log())
         for stream in view.chosen:
             out = sys.stdout if stream == "stdout" else sys.stderr
             for at, line in task.loglines(stream):
                 out.write(f"{_local(at)} {line}\n" if view.timestamps else f"{line}\n")
+    _tell_lost(lost)
+
+
+def _tell_lost(found: Iterable[str]) -> None:
+    """Raise the first of what tasks say about logs that can't be read here."""
+    lost = next(filter(None, found), "")
+    if lost:
+        raise DataMissingError(lost)
 
 
 def _follow(address: Pathspec, view: LogView) -> None:
     from flowkit.client.following import follow_log
 
+    has_lines = False
     for line in follow_log(str(address)):
+        has_lines = True
         if line.stream not in view.chosen:
             continue
         out = sys.stdout if line.stream == "stdout" else sys.stderr
@@ -68,6 +81,8 @@ def _follow(address: Pathspec, view: LogView) -> None:
         which = f"[{line.step}/{line.task_id}] " if address.task is None else ""
         out.write(f"{when}{which}{line.text}\n")
         out.flush()
+    if not has_lines:
+        _tell_lost(task.lost_log() for task in tasks_of(address, None))
 
 
 def _local(at: datetime) -> str:

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -114,9 +113,10 @@ def _origin(settings: "Settings") -> "Iterator[StoreOrigin]":
     from flowkit.upkeep.storesides import StoreOrigin
 
     blobs = wiring.open_blobs(settings)
-    log_path = partial(wiring.log_path, settings)
+    store = wiring.store_on(blobs)
+    logs = wiring.run_logs(settings, store)
     with closing(wiring.open_run_source(settings)) as source:
-        yield StoreOrigin(source, blobs, wiring.store_on(blobs), log_path)
+        yield StoreOrigin(source, blobs, store, logs)
 
 
 @contextmanager
@@ -125,9 +125,10 @@ def _target(settings: "Settings", clash: "Clash") -> "Iterator[StoreTarget]":
     from flowkit.upkeep.storesides import StoreTarget
 
     blobs = wiring.open_blobs(settings)
-    log_path = partial(wiring.log_path, settings)
+    store = wiring.store_on(blobs)
+    logs = wiring.run_logs(settings, store)
     with closing(wiring.open_run_sink(settings)) as sink:
-        yield StoreTarget(sink, blobs, wiring.store_on(blobs), log_path, clash)
+        yield StoreTarget(sink, blobs, store, logs, clash)
 
 
 def _names(

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -228,17 +228,15 @@ def delete(runs: tuple[str, ...], force: bool, yes: bool) -> None:
 
 
 def _remove(settings: "Settings", runs: Sequence[tuple[str, str]], *, force: bool) -> None:
-    import os
-
     from flowkit import wiring
 
     if not runs:
         return
+    logs = wiring.run_logs(settings, wiring.open_store(settings))
     with closing(wiring.open_run_remover(settings)) as remover:
         for flow, run_id in runs:
             token = remover.remove(flow, run_id, settings.user, force=force)
-            with suppress(FileNotFoundError):
-                os.unlink(wiring.log_path(settings, token))
+            logs.delete(token)
 
 
 # --- fsck and doctor ------------------------------------------------------------------------------

@@ -31,7 +31,8 @@ def follow_log(pathspec: str, interval: float = INTERVAL) -> Iterator[FollowedLi
     """Yield the lines of a run, a step or a task in the order of their arrival.
 
     Begins with what is there already, and ends when the run has ended, or the one task. Lines of
-    tasks that were taken over from another run are not among them.
+    tasks that were taken over from another run are not among them. Those of a run that is driven
+    on another machine come all at once, when it has ended.
 
     Args:
         pathspec: ``Flow/run``, ``Flow/run/step`` or ``Flow/run/step/task``.
@@ -49,6 +50,7 @@ def follow_log(pathspec: str, interval: float = INTERVAL) -> Iterator[FollowedLi
     while not log.has_ended():
         yield from log.new_lines()
         between.wait(interval)
+    log.look_elsewhere()
     yield from log.new_lines()
     yield from log.unfinished_lines()
 
@@ -59,7 +61,8 @@ class _GrowingLog:
     def __init__(self, session: Session, address: Pathspec) -> None:
         self._metadata = session.metadata
         self._address = address
-        self._log = RunLogReader(session.log_path(self._run().token))
+        self._logs = session.logs
+        self._log = RunLogReader(self._logs.path(self._run().token))
         self._position = 0
         self._steps: dict[int, str | None] = {}
         self._begun: dict[tuple[int, int, LogStream], LogRecord] = {}
@@ -80,6 +83,10 @@ class _GrowingLog:
             return False
         task = self._metadata.task(run.flow, run.run_id, self._address.task)
         return task is not None and task.last.status.is_success
+
+    def look_elsewhere(self) -> None:
+        """Go on with the log that was fetched from the store, unless the driver's own is here."""
+        self._log = RunLogReader(self._logs.find(self._run().token))
 
     def new_lines(self) -> Iterator[FollowedLine]:
         for record in self._log.records(self._position, task_id=self._address.task):

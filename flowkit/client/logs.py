@@ -1,5 +1,6 @@
 """What a task printed, read from the log file of its run."""
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -31,10 +32,22 @@ def read_log(
     wanted = _STDOUT if stream == "stdout" else _STDERR
     if start == end:
         return
-    reader = RunLogReader(session.log_path(run.token))
+    reader = RunLogReader(session.logs.find(run.token, end or 0))
     for record in reader.records(start, end, task_id=attempt.task_id, attempt=attempt.attempt):
         if record.stream in wanted:
             yield record
+
+
+def lost_log(session: Session, run: RunRecord, attempt: AttemptRecord) -> str:
+    """Say where the log of an attempt should be that has written something; "" if it is here."""
+    if not attempt.status.is_terminal or attempt.log_start == attempt.log_end:
+        return ""
+    if os.path.exists(session.logs.find(run.token, attempt.log_end)):
+        return ""
+    return (
+        f"the log of run '{run.flow}/{run.run_id}' is neither on this machine nor in the content "
+        f"store: {run.holder} has written it, and shares it only when the run has ended"
+    )
 
 
 def check_stream(stream: str) -> str:

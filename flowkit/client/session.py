@@ -7,6 +7,7 @@ from os import getpid
 from threading import local
 
 from flowkit import plugins
+from flowkit.content.logfiles import RunLogs
 from flowkit.content.store import ArtifactStore
 from flowkit.ports.metadata import MetadataReader, MetadataWriter
 
@@ -23,7 +24,7 @@ class Session:
         metadata: Reader of runs, tasks and attempts.
         writer: Opens a writer, which the caller closes; only what changes something needs one.
         store: Manifests and values.
-        log_path: From the token of a run to the path of its log file.
+        logs: The log files of runs.
         location: The normalised metadata string, e.g. "sqlite:////data/.flowkit/flowkit.db".
         user_namespace: The namespace that holds unless another one is set, e.g. "user:ada"; "" is
             the global one.
@@ -34,7 +35,7 @@ class Session:
     metadata: MetadataReader
     writer: Callable[[], MetadataWriter]
     store: ArtifactStore
-    log_path: Callable[[str], str]
+    logs: RunLogs
     location: str
     user_namespace: str
     user: str = ""

@@ -11,7 +11,7 @@ from flowkit.client.contents import Contents
 from flowkit.client.facts import task_facts
 from flowkit.client.internal import is_finished, is_successful
 from flowkit.client.logged import logged_metadata
-from flowkit.client.logs import check_stream, read_log, split_lines
+from flowkit.client.logs import check_stream, lost_log, read_log, split_lines
 from flowkit.content.runlog import LogRecord
 from flowkit.enums import Status
 from flowkit.model.pathspec import parse_pathspec
@@ -224,18 +224,31 @@ class RecordedTask(PartOfRun):
             return lines
         return ((at, line.decode("utf-8", "replace")) for at, line in lines)
 
+    def lost_log(self) -> str:
+        """Say where the log is if the attempt wrote lines that can't be read here; "" if not.
+
+        Not for users: the command line says it to them.
+        """
+        logged = self._logged()
+        return lost_log(self._session, *logged) if logged else ""
+
     def _text(self, stream: str) -> str:
         return b"".join(record.data for record in self._log(stream)).decode("utf-8", "replace")
 
     def _log(self, stream: str) -> Iterator[LogRecord]:
         """Yield what was printed by the attempt, or by the one whose result it took over."""
+        logged = self._logged()
+        return read_log(self._session, *logged, stream) if logged else iter(())
+
+    def _logged(self) -> tuple[RunRecord, AttemptRecord] | None:
+        """Return the attempt that has printed: this one, or the one whose result it took over."""
         run, attempt = self._run, self._visible()
         while attempt is not None and attempt.origin is not None:
             found = self._origin(attempt.origin)
             if found is None:
-                return iter(())
+                return None
             run, attempt = found
-        return iter(()) if attempt is None else read_log(self._session, run, attempt, stream)
+        return None if attempt is None else (run, attempt)
 
     def _origin(self, pathspec: str) -> tuple[RunRecord, AttemptRecord] | None:
         address = parse_pathspec(pathspec, 4)

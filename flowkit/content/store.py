@@ -30,7 +30,7 @@ from flowkit.exceptions import (
 from flowkit.model.artifacttypes import default_type
 from flowkit.model.manifest import ArtifactRef, Manifest, Transition
 from flowkit.model.plainvalues import plain_values
-from flowkit.ports.blobs import BlobStore, Buffer, SupportsMany, SupportsRenewal
+from flowkit.ports.blobs import BlobStore, Buffer, SupportsFiles, SupportsMany, SupportsRenewal
 from flowkit.ports.materializer import Payload, Visualization
 
 INLINE_BUDGET = 1024 * 1024
@@ -64,6 +64,11 @@ class ArtifactStore:
     def __init__(self, blobs: BlobStore, registry: Registry) -> None:
         self._blobs = blobs
         self._registry = registry
+
+    @property
+    def files(self) -> SupportsFiles | None:
+        """Where files can be kept beside the blobs; None where all users share a home."""
+        return self._blobs if isinstance(self._blobs, SupportsFiles) else None
 
     # --- values -------------------------------------------------------------------------------
 

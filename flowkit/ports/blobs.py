@@ -100,6 +100,31 @@ class SupportsRenewal(Protocol):
 
 
 @runtime_checkable
+class SupportsFiles(Protocol):
+    """A distant store that also keeps files under names, for machines that share nothing else.
+
+    Names are made by flowkit; they never begin as those of the store's own objects do.
+    """
+
+    def put_file(self, name: str, path: str) -> None:
+        """Store what a file holds now, in place of what had the name.
+
+        Raises:
+            StorageError: It can't be read or stored; nobody ever sees a part of it.
+        """
+
+    def get_file(self, name: str, path: str) -> bool:
+        """Write what is stored to a file, which is whole at once; False if nothing has the name.
+
+        Raises:
+            StorageError: It can't be fetched or written.
+        """
+
+    def delete_file(self, name: str) -> None:
+        """Delete what is stored under a name, if anything is."""
+
+
+@runtime_checkable
 class SupportsLeftovers(Protocol):
     """A store in which killed writers leave something behind."""
 

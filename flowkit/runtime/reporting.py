@@ -3,11 +3,11 @@
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from flowkit.content.loglines import StreamCapture
-from flowkit.content.runlog import LogStream, RunLogWriter
+from flowkit.content.runlog import MAGIC, LogStream, RunLogWriter
 from flowkit.exceptions import StorageError
 from flowkit.model.events import Notice, RunEvent, TaskLines, TaskOutput
 from flowkit.model.tasks import TaskSpec
@@ -23,12 +23,18 @@ class Reporter:
         log: The run's log file.
         listeners: Told of every event; one that raises is reported once and dropped.
         max_log_size: Megabytes kept of each stream of an attempt.
+        share: Takes the log, when it is closed, to where others can read it; None is nowhere.
     """
 
     def __init__(
-        self, log: RunLogWriter, listeners: Sequence[Listener], max_log_size: float = 10
+        self,
+        log: RunLogWriter,
+        listeners: Sequence[Listener],
+        max_log_size: float = 10,
+        share: Callable[[], None] | None = None,
     ) -> None:
         self._log = log
+        self._share = share
         self._listeners = list(listeners)
         self._max_bytes = int(max_log_size * 1_000_000)
         self._captures: dict[tuple[int, str], StreamCapture] = {}
@@ -83,9 +89,16 @@ class Reporter:
             self._log.flush()
 
     def close(self) -> None:
-        """Flush and close the log. May be repeated."""
+        """Flush and close the log, and share it if there is anything in it. May be repeated."""
         with self._never_failing():
             self._log.close()
+        share, self._share = self._share, None
+        if share is None or self._log.position == len(MAGIC):
+            return
+        try:
+            share()
+        except StorageError as error:
+            self.tell(Notice(f"the run's log stays on this machine: {error}"))
 
     def _append(self, spec: TaskSpec, stream: LogStream, data: bytes) -> None:
         with self._never_failing():

@@ -75,6 +75,10 @@ class Bucket:
         """Return the URL of an object."""
         return f"s3://{self.name}/{key}"
 
+    def hurried(self, patience: float) -> "Bucket":
+        """Return the same bucket, asked again for so many seconds at most."""
+        return Bucket(self._requests.hurried(patience), self.name)
+
     def prepare(self) -> None:
         """See `Connection.prepare`."""
         self._requests.connection.prepare()

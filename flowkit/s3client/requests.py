@@ -40,6 +40,10 @@ class Requests:
         self.connection = connection
         self._patience = patience
 
+    def hurried(self, patience: float) -> "Requests":
+        """Return what sends requests over the same connection, with no more patience than this."""
+        return Requests(self.connection, min(patience, self._patience))
+
     def call(self, doing: str, place: str, request: Callable[[Any], T]) -> T:
         """Return what ``request`` returns for a client; it may be called several times.
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from flowkit import wiring
@@ -147,7 +148,10 @@ def _drive(
         lease = metadata.create_run(_new_run(launch, spec.root, origin))
         run_id = lease.run_id if request.persist else f"spin-{lease.token[:8]}"
         spec = replace(spec, run_id=run_id, task_id=1)
-        with closing(RunLogWriter(wiring.log_path(settings, lease.token))) as log:
+        logs = wiring.run_logs(settings, store)
+        share = partial(logs.upload, lease.token) if request.persist else None
+        log = RunLogWriter(logs.path(lease.token))
+        with closing(Reporter(log, launch.listeners, request.max_log_size, share)) as reporter:
             _announce(spec, request, settings)
             source = OneTask(spec, launch.graph, request.max_num_splits)
             runner = Runner(
@@ -155,7 +159,7 @@ def _drive(
                 source,
                 metadata=metadata,
                 executor=executor,
-                reporter=Reporter(log, launch.listeners, request.max_log_size),
+                reporter=reporter,
                 policy=Policy(max_workers=1, needs=step_needs(launch.flow)),
                 presence=Presence(lease, metadata.sweeping, store) if request.persist else None,
             )

@@ -5,17 +5,20 @@
     <prefix>/format                       what this is, and what the service can do
     <prefix>/objects/<2 hex>/<64 hex>     one blob each
     <prefix>/quarantine/<64 hex>.<8 hex>  damaged blobs
+    <prefix>/logs/<token>.log             the log of a run, as it is in the home of its driver
 
 Equal bytes have equal keys, so that an overwrite changes nothing. Where the service can, small
 blobs are put on the condition that they are not there: then no object gets a second version.
 """
 
 import contextlib
+import mmap
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from flowkit.content import codec
 from flowkit.content.hashing import digest_of, is_digest
+from flowkit.content.wholefile import WholeFile
 from flowkit.exceptions import (
     BlobCorrupted,
     BlobMissing,
@@ -23,6 +26,7 @@ from flowkit.exceptions import (
     S3Exception,
     S3NotFound,
     S3ObjectChanged,
+    StorageError,
 )
 from flowkit.ports.blobs import Buffer
 from flowkit.s3client.bucket import Bucket, Facts
@@ -30,6 +34,7 @@ from flowkit.s3client.requests import in_parallel
 from flowkit.stores.s3service import ABSENT, S3Service
 
 _ASK_FROM = 8 * 1024 * 1024  # bytes; from here on one look is cheaper than sending them again
+_FILE_PATIENCE = 10.0  # seconds; no result depends on a file, but people wait for it
 _NOW = 2**62  # of an object whose age nobody knows: never old enough to be deleted
 
 
@@ -114,6 +119,32 @@ class S3BlobStore:
         if keys:
             self._bucket.delete(keys)
 
+    def put_file(self, name: str, path: str) -> None:
+        """Store what a file holds, which may not be empty."""
+        try:
+            with open(path, "rb") as file:
+                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise StorageError(f"can't read {path}: {error.strerror}") from None
+        self._files().put(f"{self._root}{name}", [memoryview(data)], **self._options)
+
+    def get_file(self, name: str, path: str) -> bool:
+        """Write what is stored to a file; False if there is nothing."""
+        try:
+            data, _ = self._files().get(f"{self._root}{name}")
+        except S3BucketNotFound:
+            raise
+        except S3NotFound:
+            return False
+        with WholeFile(path) as whole:
+            whole.file.write(data)
+            whole.publish()
+        return True
+
+    def delete_file(self, name: str) -> None:
+        """Delete what is stored under a name."""
+        self._files().delete([f"{self._root}{name}"])
+
     def prepare(self) -> None:
         """Make what requests need, short of a connection, for processes to inherit."""
         self._bucket.prepare()
@@ -121,6 +152,9 @@ class S3BlobStore:
     def probe(self) -> str:
         """Find out what the service can do, unless that is known, and say it."""
         return f"conditional writes are {self._service.probe()}"
+
+    def _files(self) -> Bucket:
+        return self._bucket.hurried(_FILE_PATIENCE)
 
     def _key(self, digest: str) -> str:
         return f"{self._root}objects/{digest[:2]}/{digest}"

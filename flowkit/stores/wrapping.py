@@ -12,6 +12,7 @@ from flowkit.ports.blobs import (
     BlobStore,
     Buffer,
     SupportsAges,
+    SupportsFiles,
     SupportsMany,
     SupportsPrepare,
     SupportsProbe,
@@ -169,6 +170,23 @@ class ReadThroughStore:
     def renew(self, collections: int) -> None:
         """Forget what is here if blobs may have been deleted there."""
         self._cache.renew(collections)
+
+    def put_file(self, name: str, path: str) -> None:
+        """Store a file in the distant store."""
+        self._files().put_file(name, path)
+
+    def get_file(self, name: str, path: str) -> bool:
+        """Write what the distant store has under a name to a file; False if it has nothing."""
+        return self._files().get_file(name, path)
+
+    def delete_file(self, name: str) -> None:
+        """Delete what the distant store has under a name."""
+        self._files().delete_file(name)
+
+    def _files(self) -> SupportsFiles:
+        if not isinstance(self._store, SupportsFiles):
+            raise StorageError("the store does not keep files")
+        return self._store
 
     def prepare(self) -> None:
         """Make what the distant store's requests need, for processes to inherit."""

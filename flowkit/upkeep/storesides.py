@@ -1,9 +1,10 @@
 """A store as a side of a transfer: what runs are read from, and what they are copied into."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from flowkit.access import make_directories
+from flowkit.content.logfiles import RunLogs
 from flowkit.content.presence import settled
 from flowkit.content.store import ArtifactStore
 from flowkit.content.wholefile import WholeFile
@@ -28,7 +29,7 @@ class StoreOrigin:
         source: Its metadata.
         blobs: Its blobs.
         artifacts: The same, as values.
-        log_path: Says where the log of a run is, by the run's token.
+        logs: The logs of its runs.
     """
 
     def __init__(
@@ -36,12 +37,12 @@ class StoreOrigin:
         source: RunSource,
         blobs: BlobStore,
         artifacts: ArtifactStore,
-        log_path: Callable[[str], str],
+        logs: RunLogs,
     ) -> None:
         self.artifacts = artifacts
         self.blobs = blobs
         self._source = source
-        self._log_path = log_path
+        self._logs = logs
 
     def rows(self, name: RunName) -> RunRows:
         """Return what is known of a run; see `Origin.rows`."""
@@ -49,7 +50,7 @@ class StoreOrigin:
 
     def log(self, name: RunName) -> Log | None:
         """Return the run's log; see `Origin.log`."""
-        path = self._log_path(name.token)
+        path = self._logs.find(name.token)
         try:
             size = os.stat(path).st_size
         except FileNotFoundError:
@@ -82,7 +83,7 @@ class StoreTarget:
         sink: Its metadata.
         blobs: Its blobs.
         artifacts: The same, as values.
-        log_path: Says where the log of a run goes, by the run's token.
+        logs: The logs of its runs.
         clash: What to do with a number that is taken.
     """
 
@@ -91,13 +92,13 @@ class StoreTarget:
         sink: RunSink,
         blobs: BlobStore,
         artifacts: ArtifactStore,
-        log_path: Callable[[str], str],
+        logs: RunLogs,
         clash: Clash = Clash.REFUSE,
     ) -> None:
         self._sink = sink
         self._blobs = blobs
         self._artifacts = artifacts
-        self._log_path = log_path
+        self._logs = logs
         self._clash = clash
         self._run: tuple[RunLease, RunRows, set[str]] | None = None
         self._sweeps = 0
@@ -115,7 +116,8 @@ class StoreTarget:
         self._sweeps = lease.sweeps
         try:
             if log is not None:
-                _write_log(self._log_path(lease.token), log)
+                _write_log(self._logs.path(lease.token), log)
+                self._logs.upload(lease.token)
             # Before the look: whoever deletes blobs sees the pins, or has buried them already.
             self._sink.sweeping.pin(lease, needed)
             return self._missing(needed)

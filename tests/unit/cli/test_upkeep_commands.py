@@ -16,7 +16,7 @@ from flowkit.enums import Status
 from flowkit.exceptions import ConflictError
 from flowkit.model.manifest import Manifest
 from flowkit.model.records import NewRun
-from flowkit.wiring import log_path, open_collector, open_store, open_writer
+from flowkit.wiring import open_collector, open_store, open_writer, run_logs
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def add_run(text, status=Status.SUCCEEDED):
     root = store.put_manifest(Manifest(store.save({"x": text * 50_000}).refs))
     with closing(open_writer(settings)) as writer:
         lease = writer.create_run(NewRun("Train", "ada", root))
-        log = Path(log_path(settings, lease.token))
+        log = Path(run_logs(settings, open_store(settings)).path(lease.token))
         log.parent.mkdir(exist_ok=True)
         log.write_text("hello")
         if status is not None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flowkit.client.session import Session, use_session
+from flowkit.content.logfiles import RunLogs
 from flowkit.content.runlog import RunLogWriter
 from flowkit.content.store import ArtifactStore
 from flowkit.enums import Status
@@ -36,7 +37,7 @@ class Library:
             metadata=open_reader(self.database),
             writer=lambda: open_writer(self.database),
             store=self.store,
-            log_path=lambda token: str(self.home / "logs" / f"{token}.log"),
+            logs=RunLogs(str(self.home)),
             location=self.location,
             user_namespace=user_namespace,
         )

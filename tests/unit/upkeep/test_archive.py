@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from flowkit.content.hashing import digest_of
+from flowkit.content.logfiles import RunLogs
 from flowkit.content.registry import Registry
 from flowkit.content.store import ArtifactStore
 from flowkit.exceptions import IntegrityError, StorageError, UsageError
@@ -39,8 +40,8 @@ def origin(shop):
     (shop.home / "logs").mkdir()
     with closing(SqlRunSource(*sqlite.snapshots(shop.database))) as source:
         token = source.rows("Train", "1").name.token
-        (shop.home / "logs" / token).write_bytes(b"what was said" * 100)
-        yield StoreOrigin(source, shop.blobs, shop.store, lambda one: str(shop.home / "logs" / one))
+        (shop.home / "logs" / f"{token}.log").write_bytes(b"what was said" * 100)
+        yield StoreOrigin(source, shop.blobs, shop.store, RunLogs(str(shop.home)))
 
 
 @pytest.fixture

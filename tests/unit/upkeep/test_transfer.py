@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from flowkit.content.logfiles import RunLogs
 from flowkit.exceptions import IntegrityError
 from flowkit.metastore import sqlite
 from flowkit.metastore.incoming import SqlRunSink
@@ -31,16 +32,12 @@ def sides(shop, other):
 
         def origin(blobs=None):
             source = opened.enter_context(closing(SqlRunSource(*sqlite.snapshots(shop.database))))
-            return StoreOrigin(
-                source, blobs or shop.blobs, shop.store, lambda token: f"/no/{token}"
-            )
+            return StoreOrigin(source, blobs or shop.blobs, shop.store, RunLogs("/no"))
 
         def target(blobs=None):
             sink = opened.enter_context(closing(SqlRunSink(*sqlite.transactions(other.database))))
-            logs = other.home / "logs"
-            return StoreTarget(
-                sink, blobs or other.blobs, other.store, lambda token: str(logs / token)
-            )
+            logs = RunLogs(str(other.home))
+            return StoreTarget(sink, blobs or other.blobs, other.store, logs)
 
         yield origin, target
 
