@@ -1,5 +1,6 @@
 """What tasks print, read on another machine than the one that ran them: through S3."""
 
+import os
 import stat
 
 import pytest
@@ -11,6 +12,7 @@ from tests.servers.faultproxy import status
 pytestmark = pytest.mark.s3
 
 FLOW = """
+import os
 import sys
 
 class Talk(FlowSpec):
@@ -140,21 +142,32 @@ def test_a_log_that_can_not_be_uploaded_is_one_notice_of_a_run_that_succeeds(sha
     assert "from end" in made.store("logs", "Talk/1").out
 
 
-@pytest.mark.parametrize("options", [(), ("--follow",)], ids=["once", "follow"])
-def test_a_log_that_is_nowhere_is_told_with_the_host_that_has_written_it(
-    talk, elsewhere, s3_place, options
-):
+def test_a_log_that_is_nowhere_is_told_with_the_host_that_has_written_it(talk, elsewhere, s3_place):
     (log,) = logs_in(talk.directory)
-    s3_place.client().delete_object(
-        Bucket=s3_place.bucket, Key=f"{s3_place.prefix}/logs/{log.name}"
+    s3_place.store().delete_file(f"logs/{log.name}")
+
+    for options in ([], ["--follow"]):
+        outcome = talk.store("logs", "Talk/1", *options, **elsewhere)
+
+        assert (outcome.code, outcome.out) == (4, "")
+        assert "the log of run 'Talk/1' is neither on this machine nor in" in outcome.err
+        assert os.uname().nodename in outcome.err
+
+
+def test_a_lost_log_of_an_earlier_run_does_not_hide_what_there_is(shared, elsewhere, s3_place):
+    made = shared(
+        FLOW.replace('print("from end")', 'print("from end", 1 // ("FINE" in os.environ))')
     )
+    assert made("run").code == 1
+    (lost,) = logs_in(made.directory)
+    lost.unlink()
+    s3_place.store().delete_file(f"logs/{lost.name}")
+    assert made("resume", FINE="1").code == 0
 
-    outcome = talk.store("logs", "Talk/1", *options, **elsewhere)
+    outcome = made.store("logs", "Talk/2", **elsewhere)
 
-    assert (outcome.code, outcome.out) == (4, "")
-    assert "the log of run 'Talk/1' is neither on this machine nor in" in outcome.err
-    assert talk.read("Talk/1").origin_pathspec is None
-    assert "process" in outcome.err
+    assert (outcome.code, outcome.out) == (4, "from end 1\n")
+    assert "the log of run 'Talk/1' is neither" in outcome.err
 
 
 def test_what_prints_nothing_uploads_nothing_and_is_not_missed(shared, elsewhere, s3_place):
@@ -162,18 +175,16 @@ def test_what_prints_nothing_uploads_nothing_and_is_not_missed(shared, elsewhere
     assert made("run").code == 0
 
     outcome = made.store("logs", "Quiet/1", **elsewhere)
-    followed = made.store("logs", "Quiet/1", "--follow", **elsewhere)
 
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
-    assert (followed.code, followed.out, followed.err) == (0, "", "")
     assert [key for key in s3_place.all_keys() if key.startswith("logs/")] == []
 
 
-def test_a_copied_run_brings_its_log_and_shares_it(program, shared, s3_place, elsewhere, tmp_path):
+def test_a_copied_run_brings_its_log_and_shares_it(program, s3_place, tmp_path):
     made = program(FLOW)
     assert made("run").code == 0
     archive = str(tmp_path / "talk.tar")
-    assert made.store("export", "Talk/1", "-o", archive).code == 0
+    assert made.store("export", "Talk/1", archive).code == 0
     third = {**s3_place.environment, "FLOWKIT_HOME": str(tmp_path / "third")}
     (tmp_path / "third").mkdir()
 
