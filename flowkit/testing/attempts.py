@@ -13,7 +13,7 @@ from flowkit.model.events import ExecutorEvent, TaskFinished, TaskOutput
 from flowkit.model.tasks import AttemptError, Needs, TaskKey, TaskResult, TaskSpec
 from flowkit.ports.executor import Executor
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds after which a test gives up."""
 
 
