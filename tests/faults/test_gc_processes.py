@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from flowkit.stores.local import LocalBlobStore
+from tests.faults.mortal import MORTAL
 
 ENTRY = "from flowkit.cli.main import entry; entry()"
 FLOW = """
@@ -47,33 +48,11 @@ class Again(FlowSpec):
 if __name__ == "__main__":
     Again()
 """
-DYING = """
-import os, signal, sys
+DYING = f"""{MORTAL}
 from contextlib import closing
 from flowkit import wiring
 from flowkit.config import load_settings
 from flowkit.upkeep.gc import Stores, collect
-
-left = int(sys.argv[1])
-
-class Dying:
-    '''Passes calls on, and dies before and after one of them.'''
-    def __init__(self, target):
-        self.target = target
-    def __getattr__(self, name):
-        method = getattr(self.target, name)
-        def call(*arguments):
-            tick()
-            result = method(*arguments)
-            tick()
-            return result
-        return call
-
-def tick():
-    global left
-    left -= 1
-    if left < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 settings = load_settings()
 blobs = wiring.open_blobs(settings)

@@ -10,40 +10,15 @@ from contextlib import closing
 import pytest
 
 from flowkit.metastore import sqlite
+from tests.faults.mortal import MORTAL
 from tests.unit.upkeep.conftest import Shop
 
 EVERY = 6
 """Kill points lie so far apart in each part of the campaign."""
 ENTRY = "from flowkit.cli.main import entry; entry()"
-DYING = """
-import os, signal, sys
+DYING = f"""{MORTAL}
 from flowkit import wiring
 from flowkit.cli.main import entry
-
-left = int(sys.argv.pop(1))
-
-class Dying:
-    '''Passes calls on, and dies before and after one of them.'''
-    def __init__(self, target):
-        self.target = target
-    def __getattr__(self, name):
-        method = getattr(self.target, name)
-        if name == "sweeping":
-            return Dying(method)
-        if not callable(method) or name == "close":
-            return method
-        def call(*arguments):
-            tick()
-            result = method(*arguments)
-            tick()
-            return result
-        return call
-
-def tick():
-    global left
-    left -= 1
-    if left < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 sink, blobs = wiring.open_run_sink, wiring.open_blobs
 wiring.open_run_sink = lambda settings: Dying(sink(settings))
