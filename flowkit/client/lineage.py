@@ -8,7 +8,7 @@ from functools import cache
 from flowkit.client.lineagegraph import Lineage, LineageNode
 from flowkit.model.manifest import Read
 from flowkit.model.records import ArtifactRecord, TaskRecord
-from flowkit.model.versions import Output, Pin, VersionRecord
+from flowkit.model.versions import Output, Pin, Producer, VersionRecord
 from flowkit.ports.metadata import MetadataReader
 
 _PARAMETERS = "_parameters"
@@ -58,25 +58,12 @@ def trace_attribute(
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
-    flow: str
-    run_id: str
-    step: str
-    task_id: int
-    attempt: int
-
-    @property
-    def pathspec(self) -> str:
-        return f"{self.flow}/{self.run_id}/{self.step}/{self.task_id}"
-
-
-@dataclass(frozen=True, slots=True)
 class _Artifact:
     """An artifact at one place: an attribute of a task, a parameter, or an upload."""
 
     id: str
     digest: str
-    task: _Task | None = None
+    task: Producer | None = None
     version: str = ""
     """Id of the version, where it is known by that."""
 
@@ -90,14 +77,11 @@ class _Artifact:
         if producer is None:
             return cls(version.label, version.ref.digest, version=version.id)
         place = f"{producer.pathspec}/{version.attribute or version.label}"
-        task = _Task(
-            producer.flow, producer.run_id, producer.step, producer.task_id, producer.attempt
-        )
-        return cls(place, version.ref.digest, task, version.id)
+        return cls(place, version.ref.digest, producer, version.id)
 
 
-Step = Callable[[_Artifact], Iterator[_Task]]
-Leap = Callable[[_Task], Iterator[_Artifact]]
+Step = Callable[[_Artifact], Iterator[Producer]]
+Leap = Callable[[Producer], Iterator[_Artifact]]
 
 
 class _Tracer:
@@ -136,18 +120,18 @@ class _Tracer:
                     self._connect(other, task, is_up=not is_up)
                     pending.append((other, far + 1))
 
-    def _connect(self, artifact: _Artifact, task: _Task, *, is_up: bool) -> None:
+    def _connect(self, artifact: _Artifact, task: Producer, *, is_up: bool) -> None:
         made = (self._task_node(task), self._artifact_node(artifact))
         self.lineage.add(*(made if is_up else reversed(made)))
 
     # --- backwards --------------------------------------------------------------------------------
 
-    def makers(self, artifact: _Artifact) -> Iterator[_Task]:
+    def makers(self, artifact: _Artifact) -> Iterator[Producer]:
         """Yield the task that made an artifact."""
         if artifact.task is not None and artifact.task.step != _PARAMETERS:
             yield artifact.task
 
-    def read_by(self, task: _Task) -> Iterator[_Artifact]:
+    def read_by(self, task: Producer) -> Iterator[_Artifact]:
         """Yield what a task read, each artifact where it was made."""
         reads = self._versions.reads(task.flow, task.run_id, task.task_id, task.attempt)
         for read in reads:
@@ -155,7 +139,7 @@ class _Tracer:
             if found is not None:
                 yield found
 
-    def _source(self, task: _Task, read: Read) -> _Artifact | None:
+    def _source(self, task: Producer, read: Read) -> _Artifact | None:
         if read.digest is None:
             return None
         if read.token.startswith(_VERSION):
@@ -180,7 +164,7 @@ class _Tracer:
         if not found:
             return _Artifact(f"{flow}/{run_id}/{_PARAMETERS}/0/{name}", digest)
         last = found[-1]
-        task = _Task(last.flow, last.run_id, last.step, last.task_id, last.attempt)
+        task = Producer(last.flow, last.run_id, last.step, last.task_id, last.attempt)
         return _Artifact(f"{task.pathspec}/{name}", digest, task)
 
     def _taken_over(self, flow: str, run_id: str, name: str, digest: str) -> list[ArtifactRecord]:
@@ -192,7 +176,7 @@ class _Tracer:
 
     # --- forwards ---------------------------------------------------------------------------------
 
-    def users(self, artifact: _Artifact) -> Iterator[_Task]:
+    def users(self, artifact: _Artifact) -> Iterator[Producer]:
         """Yield the tasks that read an artifact."""
         task = artifact.task
         found = list(self._versions.uses(artifact.version)) if artifact.version else []
@@ -201,9 +185,9 @@ class _Tracer:
                 task.flow, task.run_id, artifact.attribute, artifact.digest
             )
         for use in found:
-            yield _Task(use.flow, use.run_id, use.step, use.task_id, use.attempt)
+            yield Producer(use.flow, use.run_id, use.step, use.task_id, use.attempt)
 
-    def made_by(self, task: _Task) -> Iterator[_Artifact]:
+    def made_by(self, task: Producer) -> Iterator[_Artifact]:
         """Yield what a task made."""
         outputs = [
             one
@@ -218,7 +202,7 @@ class _Tracer:
 
     # --- nodes ------------------------------------------------------------------------------------
 
-    def _task_node(self, task: _Task) -> LineageNode:
+    def _task_node(self, task: Producer) -> LineageNode:
         return LineageNode(task.pathspec, "task", f"{task.flow}/{task.run_id}/{task.step}")
 
     def _artifact_node(self, artifact: _Artifact) -> LineageNode:

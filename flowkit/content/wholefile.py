@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from flowkit.access import create_file
+from flowkit.content.syncing import sync_directory
 from flowkit.exceptions import StorageError
 
 
@@ -41,7 +42,7 @@ class WholeFile:
             os.fsync(self.file.fileno())
             self.file.close()
             os.rename(self._temporary, self._path)
-            _sync_directory(os.path.dirname(os.path.abspath(self._path)))
+            sync_directory(os.path.dirname(os.path.abspath(self._path)))
         except OSError as error:
             raise self._error(error) from error
 
@@ -67,13 +68,3 @@ class WholeFile:
 
     def _error(self, error: OSError) -> StorageError:
         return StorageError(f"can't write {self._path}: {error.strerror or error}")
-
-
-def _sync_directory(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        # Some file systems can't; the file itself is durable then.
-        with contextlib.suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

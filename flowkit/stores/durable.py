@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 
 from flowkit.access import access_in, create_file, make_directory
+from flowkit.content.syncing import sync_directory
 from flowkit.exceptions import StorageError
 
-_NO_DIRECTORY_SYNC = (errno.EINVAL, errno.ENOTSUP)  # some file systems can't; EIO is never excused
 _REMEDIES = {
     errno.ENOSPC: "free some space, then resume",
     errno.EDQUOT: "the quota is used up: free some space, then resume",
@@ -61,18 +61,6 @@ def make_durable_directories(path: str) -> None:
     for directory in reversed(missing):
         make_directory(directory)
         sync_directory(os.path.dirname(directory))
-
-
-def sync_directory(path: str) -> None:
-    """Make the names in a directory durable, where the file system can."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _NO_DIRECTORY_SYNC:
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> int:

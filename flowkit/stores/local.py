@@ -22,13 +22,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from flowkit.access import make_directory
 from flowkit.content import codec
 from flowkit.content.hashing import digest_of, is_digest
+from flowkit.content.syncing import sync_directory
 from flowkit.exceptions import BlobCorrupted, BlobMissing, StorageError
 from flowkit.ports.blobs import Buffer
 from flowkit.stores.durable import (
     TemporaryFile,
     make_durable_directories,
     storage_errors,
-    sync_directory,
     write_all,
 )
 from flowkit.stores.marks import VerifiedMarks, now
