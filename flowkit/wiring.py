@@ -21,11 +21,11 @@ from flowkit.ports.blobs import BlobStore, SupportsPrepare, SupportsProbe
 from flowkit.ports.executor import Executor
 from flowkit.ports.metadata import MetadataReader, MetadataWriter
 from flowkit.ports.sweeping import Collector, Inventory, RunRemover
-from flowkit.ports.transfer import RunSink, RunSource
 from flowkit.ports.upkeep import MetadataUpkeep
 
 if TYPE_CHECKING:
     from flowkit.client.session import Session
+    from flowkit.ports.transfer import RunSink, RunSource
 
 Work = Callable[[TaskSpec], TaskResult]
 EXECUTORS = ("local", "inline", "spawn")
@@ -217,14 +217,14 @@ def open_run_remover(settings: Settings) -> RunRemover:
     return SqlRunRemover(*_transactions(settings))
 
 
-def open_run_source(settings: Settings) -> RunSource:
+def open_run_source(settings: Settings) -> "RunSource":
     """Open the metadata for reading runs that are to be copied; nothing is created."""
     from flowkit.metastore.outgoing import SqlRunSource
 
     return SqlRunSource(*_snapshots(settings))
 
 
-def open_run_sink(settings: Settings) -> RunSink:
+def open_run_sink(settings: Settings) -> "RunSink":
     """Open the metadata for taking in runs of other stores; create it when it is missing."""
     from flowkit.metastore.incoming import SqlRunSink
 
